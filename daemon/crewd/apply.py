@@ -1,0 +1,176 @@
+"""crewd-apply: a short-lived process that puts the configuration in force, and alone writes what supervisord trusts.
+
+It loads the configuration itself, renders, verifies with supervisor's own parser, writes a generation, swaps the
+symlink, and tells the engine. Rules:
+
+1. Nothing is switched before all of it is loaded, rendered and verified.
+2. The engine's no undoes the switch. An engine that does not answer at all leaves it: what is in force was verified,
+   and supervisord starts from it.
+3. It never reads standard input, and never runs as anybody but its caller.
+4. One JSON object on standard output. Exit 78 with one line per mistake on standard error where the configuration is
+   wrong, 1 with one line where anything else is.
+"""
+
+import gc
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from crewd.config import load
+from crewd.config.home import home_from
+from crewd.errors import ConfigError, CrewdError, Problem, TargetError
+from crewd.model.home import Home
+from crewd.model.spec import CrewSpec
+from crewd.policy.plan import Plan, plan
+from crewd.reconcile.port import EngineAbsent, EngineFault
+from crewd.supervisord import generation
+from crewd.supervisord.client import Client
+from crewd.supervisord.render import GENERATED, Rendering, control_text, fixed_sections, render, untouched
+from crewd.supervisord.surroundings import Surroundings, gather
+from crewd.supervisord.verify import verify
+
+EXIT_CONFIG = 78
+ENGINE_DEADLINE_SEC = 30.0
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an apply did."""
+
+    name: str
+    changed: bool
+    plan: Plan
+    engine: Json | None = None
+    """The engine's answer; None where none runs."""
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self, loading: tuple[Problem, ...] = ()) -> Json:
+        """Return the object that is printed; ``loading`` has the loader's warnings."""
+        return {
+            "name": self.name,
+            "changed": self.changed,
+            "engine": self.engine,
+            "warnings": [*map(str, loading), *self.warnings],
+            "plan": {
+                "added": list(self.plan.added),
+                "removed": list(self.plan.removed),
+                "restarted": list(self.plan.restarted),
+                "changed": list(self.plan.changed),
+                "kept": len(self.plan.kept),
+            },
+        }
+
+
+def check(spec: CrewSpec, home: Home, source: str) -> Outcome:
+    """Render and verify, and touch nothing; raises CrewdError."""
+    surroundings = gather(spec, home, source)
+    rendering = render(spec, home, surroundings, source)
+    _verify_elsewhere(spec, surroundings, source)
+    old = generation.table_in_force(home)
+    return Outcome(rendering.name, rendering.name != generation.current(home), plan(old, rendering.table))
+
+
+def apply(spec: CrewSpec, home: Home, source: str) -> Outcome:
+    """Put the crew in force; raises CrewdError. The folders are prepared, and the caller holds the lock."""
+    rendering = render(spec, home, gather(spec, home, source), source)
+    verify(rendering, home, source)
+    return _switch(rendering, home)
+
+
+def _verify_elsewhere(spec: CrewSpec, surroundings: Surroundings, source: str) -> None:
+    """Verify a rendering for folders that exist: supervisor's parser insists on that."""
+    with tempfile.TemporaryDirectory(prefix="crewd-check-") as root:
+        home = Home.under(root)
+        generation.prepare(home)
+        verify(render(spec, home, surroundings, source), home, source)
+
+
+def _switch(rendering: Rendering, home: Home) -> Outcome:
+    before, old = generation.current(home), generation.table_in_force(home)
+    conf_before = generation.conf_in_force(home)
+    changed = before != rendering.name
+    generation.write(home, rendering.name, rendering.conf_text, rendering.table)
+    generation.write_readable(home.supervisorctl_conf, GENERATED + control_text(home))
+    if changed:
+        generation.switch(home, rendering.name)
+    engine = _tell_or_undo(home, rendering.name, before)
+    generation.prune(home, frozenset({rendering.name, before or rendering.name}))
+    warnings = _warnings(conf_before, rendering.conf_text, running=engine is not None)
+    return Outcome(rendering.name, changed, plan(old, rendering.table), engine, warnings)
+
+
+def _tell_or_undo(home: Home, name: str, before: str | None) -> Json | None:
+    """Tell the engine; where it refuses, put the former generation in force again."""
+    try:
+        return _tell(home, name, changed=name != before)
+    except EngineFault as refused:
+        if name != before:
+            generation.switch(home, before)
+        raise TargetError(f"{refused}; the former configuration stays in force") from None
+
+
+def _tell(home: Home, name: str, *, changed: bool) -> Json | None:
+    """Let a running engine take the table over; return its answer, None where none runs."""
+    client = Client(home.engine_socket, ENGINE_DEADLINE_SEC)
+    try:
+        if not changed and client.version().table == name:
+            return {"table": name, "added": [], "changed": [], "restarted": [], "removed": [], "listeners": []}
+        return client.apply(name)
+    except EngineAbsent:
+        return None
+
+
+def _warnings(before: str | None, now: str, *, running: bool) -> tuple[str, ...]:
+    """Return what the operator should know about the configuration that was in force before."""
+    if before is None:
+        return ()
+    edited = () if untouched(before) else ("supervisord.conf was edited by hand: the edit is lost",)
+    if not running or fixed_sections(before) == fixed_sections(now):
+        return edited
+    return (*edited, "what changed outside workers and listeners takes effect when supervisord is started next")
+
+
+@click.command()
+@click.option("-c", "--config", "config_path", metavar="FILE", help="The configuration; default: that of CREWD_HOME.")
+@click.option("--check-only", is_flag=True, help="Render and verify; write nothing, tell nobody.")
+def main(config_path: str | None, *, check_only: bool) -> None:
+    """Render the configuration, verify it, put it in force and tell the engine."""
+    gc.disable()  # a short life
+    os.umask(0o077)
+    try:
+        home = home_from(os.environ)
+        source = config_path or home.config
+        click.echo(json.dumps(_checked(source, home) if check_only else _applied(source, home)))
+    except ConfigError as mistakes:
+        _fail(str(mistakes), EXIT_CONFIG)
+    except (CrewdError, OSError) as cause:
+        _fail(" ".join(str(cause).split("\n")), 1)
+
+
+def _checked(source: str, home: Home) -> Json:
+    loaded = load(source)
+    return check(loaded.spec, home, source).to_json(loaded.warnings)
+
+
+def _applied(source: str, home: Home) -> Json:
+    """Load inside the lock: who applies last has read the file last."""
+    generation.prepare(home)
+    with generation.locked(home):
+        loaded = load(source)
+        return apply(loaded.spec, home, source).to_json(loaded.warnings)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Words for quantities: durations, sizes, file modes, signals. Functions of text; ValueError says what is wrong.
+
+Durations are systemd.time(7)'s without months and years; sizes are supervisor's, where KB is 1024 bytes, plus KiB.
+"""
+
+import re
+import signal
+from math import inf
+
+_UNITS_SEC = {
+    **dict.fromkeys(("ms", "msec"), 0.001),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+    **dict.fromkeys(("w", "week", "weeks"), 604800.0),
+}
+_UNITS_BYTES = {
+    "": 1,
+    **dict.fromkeys(("kb", "kib"), 1024),
+    **dict.fromkeys(("mb", "mib"), 1024**2),
+    **dict.fromkeys(("gb", "gib"), 1024**3),
+}
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
+_UNIT = "|".join(sorted(_UNITS_SEC, key=len, reverse=True))
+_PART = rf"{_NUMBER} ?(?:{_UNIT})"
+
+DURATION_PATTERN = rf"^(?:{_NUMBER}|{_PART}(?: ?{_PART})*)$"
+SIZE_PATTERN = r"^[0-9]{1,15} ?(?:[KkMmGg][Ii]?[Bb])?$"
+UMASK_PATTERN = r"^0o?[0-7]{1,3}$"
+SIGNALS = tuple(sorted(name.removeprefix("SIG") for name in signal.Signals.__members__))
+
+_DURATION = re.compile(DURATION_PATTERN)
+_PARTS = re.compile(rf"({_NUMBER}) ?({_UNIT})?")
+_SIZE = re.compile(SIZE_PATTERN)
+_UMASK = re.compile(UMASK_PATTERN)
+
+
+def duration(text: str) -> float:
+    """Return seconds: ``90``, ``1.5``, ``500ms``, ``1min 30s``, ``2h``; or ``inf`` for ``infinity``."""
+    if text == "infinity":
+        return inf
+    if not _DURATION.fullmatch(text):
+        raise ValueError("write seconds, or a number with ms, s, m, h, d or w such as 500ms or 1min 30s")
+    return sum(round(float(number) * _UNITS_SEC[unit or "s"], 9) for number, unit in _PARTS.findall(text))
+
+
+def written_duration(seconds: float) -> str:
+    """Return the duration in its largest whole unit."""
+    if seconds == inf:
+        return "infinity"
+    for unit in ("w", "d", "h", "m", "s", "ms"):
+        count = seconds / _UNITS_SEC[unit]
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{seconds:g}"
+
+
+def size(text: str) -> int:
+    """Return bytes: ``1024``, ``50MB``, ``50MiB``."""
+    if not _SIZE.fullmatch(text):
+        raise ValueError("write bytes, or a whole number with KB, MB, GB, KiB, MiB or GiB; all count in steps of 1024")
+    digits = re.match("[0-9]+", text)
+    number = digits[0] if digits else "0"
+    return int(number) * _UNITS_BYTES[text[len(number) :].strip().lower()]
+
+
+def written_size(count: int) -> str:
+    """Return the size in its largest whole unit."""
+    for unit in ("GiB", "MiB", "KiB"):
+        factor = _UNITS_BYTES[unit.lower()]
+        if count and count % factor == 0:
+            return f"{count // factor}{unit}"
+    return str(count)
+
+
+def umask(text: str) -> int:
+    """Return the mask; always octal, so the leading 0 is asked for: ``022`` or ``0o22``."""
+    if not _UMASK.fullmatch(text):
+        raise ValueError('write octal digits after a 0, such as "022" or 0o22')
+    return int(text.replace("o", ""), 8)
+
+
+def signal_number(text: str) -> int:
+    """Return the number of a signal named ``TERM`` or ``SIGTERM``."""
+    try:
+        return int(signal.Signals["SIG" + text.removeprefix("SIG")])
+    except KeyError:
+        raise ValueError("write a signal's name such as TERM or SIGTERM") from None

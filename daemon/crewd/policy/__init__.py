@@ -1,0 +1,1 @@
+"""The decisions: pure functions. Time and randomness are arguments; every verdict carries its reason."""

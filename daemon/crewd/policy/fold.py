@@ -1,0 +1,115 @@
+"""What the journal's lines make of an instance: ``fold`` takes one event to the next Record.
+
+Rules:
+
+1. The record of an instance is the fold of its lines since it was added, and nothing else.
+2. Standing changes by commands and verdicts alone, never by a process state: a shutdown is no verdict. A start that
+   was asked for is owed, also to the next generation, should supervisord end before the spawn.
+3. A start by command or by a changed configuration begins a new history, and so does a verdict marked ``fresh``.
+4. A record is bounded: REMEMBERED_EXITS exits, REMEMBERED_STARTS starts, the oldest forgotten first. Whoever knows the
+   policy may forget more (``restart.remembered``) without changing a verdict.
+"""
+
+from dataclasses import replace
+
+from crewd.model.facts import (
+    Commanded,
+    Event,
+    Exited,
+    Judged,
+    Lost,
+    Spawned,
+    SpawnFailed,
+    Starting,
+    StateChanged,
+)
+from crewd.model.reasons import Cause, Reason, Verdict
+from crewd.model.record import REMEMBERED_EXITS, REMEMBERED_STARTS, PastExit, Record, Standing
+from crewd.model.states import ProcessState
+
+_STANDING = {
+    Verdict.RESTARTED: Standing.UP,
+    Verdict.NOT_WANTED: Standing.FINISHED,
+    Verdict.PREVENTED: Standing.FINISHED,
+    Verdict.OPERATOR_STOP: Standing.STOPPED,
+    Verdict.START_LIMIT_HIT: Standing.GIVEN_UP,
+}
+_NEW_HISTORY = frozenset({Cause.COMMAND, Cause.CONFIG})
+
+
+def fold(record: Record, event: Event) -> Record:
+    """Return the record after the event; events that do not concern an instance's record leave it as it is."""
+    fact = event.fact
+    match fact:
+        case StateChanged():
+            return replace(record, process_state=fact.to_state)
+        case Starting():
+            return _starting(record, event, fact)
+        case Spawned():
+            return replace(record, pid=fact.pid, start_ticks=fact.start_ticks)
+        case Exited():
+            past = PastExit(event.at, fact.reason, fact.code, fact.signal, fact.ran_sec, commanded=fact.commanded)
+            return _ended(record, past)
+        case SpawnFailed():
+            return _ended(record, PastExit(event.at, Reason.SPAWN_FAILED, None, None, 0.0, fact.message))
+        case Lost():
+            ran = 0.0 if record.started_at is None else max(0.0, event.boottime - record.started_at)
+            return _ended(record, PastExit(event.at, Reason.SUPERVISOR_LOST, None, None, ran))
+        case Judged():
+            return _judged(record, fact)
+        case Commanded():
+            return _commanded(record, fact)
+        case _:
+            return record
+
+
+def _starting(record: Record, event: Event, fact: Starting) -> Record:
+    automatic = fact.cause is Cause.RESTART
+    new_history = fact.cause in _NEW_HISTORY
+    return replace(
+        record,
+        standing=Standing.UP,
+        token=fact.token,
+        pid=0,
+        start_ticks=0,
+        started_at=event.boottime,
+        started_wall=event.at,
+        due_at=None,
+        starts=(event.boottime,) if new_history else (*record.starts[1 - REMEMBERED_STARTS :], event.boottime),
+        restarts=0 if new_history else record.restarts + automatic,
+        restart_count=record.restart_count + automatic,
+        fingerprint=fact.fingerprint,
+        settings=fact.settings,
+    )
+
+
+def _ended(record: Record, past: PastExit) -> Record:
+    return replace(
+        record, token="", pid=0, start_ticks=0, started_at=None, exits=(*record.exits[1 - REMEMBERED_EXITS :], past)
+    )
+
+
+def _judged(record: Record, fact: Judged) -> Record:
+    exits = record.exits
+    if exits and exits[-1].verdict is None:
+        exits = (*exits[:-1], replace(exits[-1], verdict=fact.verdict, delay_sec=fact.delay_sec))
+    return replace(
+        record,
+        standing=_STANDING[fact.verdict],
+        due_at=fact.due_at,
+        starts=() if fact.fresh else record.starts,
+        restarts=0 if fact.fresh else record.restarts,
+        exits=exits,
+    )
+
+
+def _commanded(record: Record, fact: Commanded) -> Record:
+    if fact.verb == "stop":
+        return replace(record, standing=Standing.STOPPED, due_at=None)
+    if fact.verb in {"start", "restart"}:
+        return replace(record, standing=Standing.UP)
+    if fact.verb == "reset_failed":
+        standing = Standing.STOPPED if record.standing is Standing.GIVEN_UP else record.standing
+        state = ProcessState.STOPPED if record.process_state is ProcessState.FATAL else record.process_state
+        return replace(record, standing=standing, process_state=state, starts=(), restarts=0)
+    return record

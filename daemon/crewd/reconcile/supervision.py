@@ -1,0 +1,420 @@
+"""Every decision of the daemon about supervisord, the rendering and the service manager. No I/O, no clock.
+
+supervisord is, as seen from here:
+
+- SOUGHT: at the beginning, nobody has answered yet whether one runs.
+- AWAY: none runs. Ours is started (again); an external one is waited for.
+- STARTING: we started one; it does not answer yet.
+- UP: one runs and answers. ``ours`` tells whether this daemon started it.
+
+Rules:
+
+1. One method per event, each yields what is to be done. The loop does it in order and brings back what came of it.
+2. A supervisord that was taken over is never stopped, nor is one whose RPC version is not ours told to do anything.
+3. A broken configuration changes nothing: it ends the daemon only at its start, and only where no supervisord runs.
+4. An own supervisord that dies is started at once; one that dies again within STEADY_SEC is started ever more slowly.
+5. READY is said once: when the first rendering is in force and the picture has caught up, or there is nothing to wait
+   for but an external supervisord.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import inf
+
+from crewd.model.spec import CrewSpec, OnShutdown, SupervisordOwner
+from crewd.policy.order import longest_stop_sec
+from crewd.reconcile.narrative import Say, names, say
+from crewd.reconcile.port import RPC_VERSION, Applied, ApplyRefused, ApplyResult, EngineVersion
+
+EX_OK = 0
+EX_FAILED = 1
+EX_CONFIG = 78
+
+STOP_SLACK_SEC = 5.0
+"""What a graceful stop may take beyond the workers' own timeouts."""
+STEADY_SEC = 10.0
+BACKOFF_MOST_SEC = 30.0
+LOOK_AGAIN_SEC = 0.5
+"""How often an external supervisord that is away is looked for."""
+
+
+class Life(Enum):
+    """Where supervisord is in its life; in words above."""
+
+    SOUGHT = auto()
+    AWAY = auto()
+    STARTING = auto()
+    UP = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configuration says to the daemon itself."""
+
+    on_shutdown: OnShutdown = OnShutdown.STOP
+    owner: SupervisordOwner = SupervisordOwner.OWN
+    stop_within_sec: float = STOP_SLACK_SEC + 10.0
+
+
+def wanted_of(spec: CrewSpec) -> Wanted:
+    """Return what the configuration says to the daemon itself."""
+    within = longest_stop_sec(spec) + STOP_SLACK_SEC
+    return Wanted(spec.daemon.on_shutdown, spec.daemon.supervisord, within)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Ask whether a supervisord answers. Comes back as ``found``, ``absent`` or ``foreign``."""
+
+    after_sec: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Render and apply. Comes back as ``applied``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start supervisord. Comes back as ``spawned`` and ``answered``, or ``not_spawned``; then, one day, ``ended``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Watch a supervisord that runs. Comes back, one day, as ``ended``."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """End supervisord gracefully. Comes back as ``ended``, or as ``overdue`` after ``within_sec``."""
+
+    within_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End supervisord at once, and then what is left of its workers. Comes back as ``ended``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell the service manager; the status line is added."""
+
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the daemon. ``complaint`` goes to standard error as it is."""
+
+    code: int
+    complaint: tuple[str, ...] = ()
+
+
+Action = Look | Apply | Start | Attach | Terminate | Kill | Notify | Exit | Say
+Actions = Iterator[Action]
+
+
+class Supervision:
+    """The state, and one method per event."""
+
+    def __init__(self) -> None:
+        self.wanted = Wanted()
+        """What the file said when it was right last."""
+        self.problems: tuple[str, ...] = ()
+        """Why the configuration is not in force; empty where it is."""
+        self.life = Life.SOUGHT
+        self.version: EngineVersion | None = None
+        self.ours = False
+        self.stopping = False
+        self.ready = False
+        self.applying = False
+        self.silent = ""
+        """Why it does not answer although it lives; empty where it does."""
+        self._settled = False
+        """The question of the first rendering is answered, one way or another."""
+        self._again = False
+        """Another reload was asked for while one was under way."""
+        self._failures = 0
+        self._started_at = -inf
+        self._ever_up = False
+        self._caught_up_with = ""
+        self._why_gone = ""
+
+    # -- the beginning
+
+    def began(self) -> Actions:
+        """The loop runs."""
+        yield Look()
+
+    def found(self, version: EngineVersion, now: float) -> Actions:
+        """A supervisord that we did not start answers: take it over."""
+        if self.stopping:
+            return
+        self._up(version)
+        self.ours = False
+        self._started_at = now
+        yield Attach(version.pid)
+        yield say(
+            "info",
+            "supervisord taken over",
+            pid=version.pid,
+            supervisor=version.supervisor,
+            engine=version.engine,
+            generation=version.generation,
+            mode=version.mode,
+            mode_reason=version.mode_reason,
+        )
+        yield from self._first_rendering()
+        yield from self._readiness()
+        yield Notify()
+
+    def _first_rendering(self) -> Actions:
+        version = self.version
+        if version is not None and not version.spoken:
+            self._settled = True
+            yield say(
+                "error",
+                "status only: the engine in supervisord speaks another version",
+                engine_rpc=version.rpc,
+                daemon_rpc=RPC_VERSION,
+                engine=version.engine,
+            )
+        elif not self._settled:
+            yield from self._apply()
+
+    def absent(self) -> Actions:
+        """Nobody answers."""
+        if self.stopping or self.life is Life.UP:
+            return
+        self.life = Life.AWAY
+        if self._settled:
+            yield from self._replace()
+        elif not self.applying:
+            yield from self._apply()
+
+    def foreign(self, message: str) -> Actions:
+        """Somebody else answers on supervisord's socket, or somebody who cannot be talked to."""
+        if self._ever_up:
+            yield say("error", "supervisord refused", reason=message)
+            yield Look(LOOK_AGAIN_SEC)
+        else:
+            yield Exit(EX_FAILED, (message,))
+
+    # -- the rendering
+
+    def hangup(self) -> Actions:
+        """SIGHUP: apply the difference."""
+        if self.stopping:
+            yield say("warning", "reload ignored: stopping")
+        elif self.version is not None and not self.version.spoken and self.life is Life.UP:
+            yield say("error", "reload refused: the engine in supervisord speaks another version")
+        elif self.applying:
+            self._again = True
+        else:
+            yield Notify(("RELOADING=1",))
+            yield from self._apply()
+
+    def _apply(self) -> Actions:
+        self.applying = True
+        yield Apply()
+
+    def applied(self, result: ApplyResult, wanted: Wanted | None) -> Actions:
+        """An apply came to its end; ``wanted`` is what the file now says to the daemon, None where it was not read."""
+        self.applying = False
+        first, self._settled = not self._settled, True
+        if isinstance(result, Applied):
+            self.problems = ()
+            self.wanted = wanted or self.wanted
+            yield from self._tell(result)
+        else:
+            refused = isinstance(result, ApplyRefused)
+            self.problems = result.problems if refused else (result.message,)
+            if first and self.life is not Life.UP and not self.stopping:
+                yield Exit(EX_CONFIG if refused else EX_FAILED, self.problems)
+                return
+            kept = "going on with the last good rendering" if first else "nothing was changed"
+            yield from self._complain(f"configuration {'broken' if refused else 'not applied'}; {kept}")
+        if not self.stopping:
+            yield from self._after_apply()
+
+    def _after_apply(self) -> Actions:
+        if self._again:
+            self._again = False
+            yield from self._apply()
+            return
+        if self.ready:
+            yield Notify(("READY=1",))
+        if self.life is Life.AWAY:
+            yield from self._bring_back()
+        yield from self._readiness()
+
+    def _tell(self, result: Applied) -> Actions:
+        for warning in result.warnings:
+            yield say("warning", "configuration", warning=warning)
+        plan = {key: names(value) for key, value in result.plan.items() if value}
+        yield say("info", "applied" if result.changed else "applied: nothing changed", name=result.name, **plan)
+        if not result.told and self.life is Life.UP:
+            yield say("error", "supervisord was not told of the new rendering", name=result.name)
+
+    def _complain(self, words: str) -> Actions:
+        yield say("error", words, problems=len(self.problems))
+        for problem in self.problems:
+            yield say("error", "configuration", problem=problem)
+
+    # -- supervisord's life
+
+    def spawned(self, pid: int, now: float) -> Actions:
+        """We started one."""
+        self.life, self.ours, self._started_at, self.version = Life.STARTING, True, now, None
+        yield say("info", "supervisord started", pid=pid)
+        yield Notify()
+
+    def not_spawned(self, message: str, now: float) -> Actions:
+        """We could not even start one."""
+        self._started_at = now
+        yield from self._gone(message, now)
+
+    def answered(self, version: EngineVersion) -> Actions:
+        """The one we started answers."""
+        self._up(version)
+        yield say("info", "supervisord answers", pid=version.pid, generation=version.generation, mode=version.mode)
+        if not version.spoken:
+            yield from self._first_rendering()
+        yield from self._readiness()
+        yield Notify()
+
+    def ended(self, status: int | None, last_words: str, now: float) -> Actions:
+        """It is gone; ``status`` as far as known: negative for a signal."""
+        how = "ended" if status is None else f"killed by signal {-status}" if status < 0 else f"exited with {status}"
+        if self.stopping:
+            self.life = Life.AWAY
+            yield say("info", "supervisord stopped", how=how)
+            yield Exit(EX_OK)
+        else:
+            yield from self._gone(f"{how}: {last_words}" if last_words else how, now)
+
+    def _gone(self, why: str, now: float) -> Actions:
+        self.life = Life.AWAY
+        self._why_gone = why
+        self._failures = 0 if now - self._started_at >= STEADY_SEC else self._failures + 1
+        if not self._ever_up:
+            yield Exit(EX_FAILED, (f"cannot start supervisord: {why}",))
+            return
+        yield say("error", "supervisord gone", why=why)
+        yield Notify()
+        if not self.applying:
+            yield from self._bring_back()
+
+    def _bring_back(self) -> Actions:
+        """Look first: somebody else may have started one meanwhile."""
+        if self.wanted.owner is SupervisordOwner.EXTERNAL:
+            yield from self._readiness()
+        yield Look(self._backoff())
+
+    def _replace(self) -> Actions:
+        if self.wanted.owner is SupervisordOwner.EXTERNAL:
+            yield Look(LOOK_AGAIN_SEC)
+        else:
+            yield Start()
+
+    def _backoff(self) -> float:
+        """At once the first time, then after 1, 2, 4 … seconds."""
+        return 0.0 if self._failures <= 1 else min(BACKOFF_MOST_SEC, 2.0 ** (self._failures - 2))
+
+    # -- its health
+
+    def healthy(self, version: EngineVersion) -> Actions:
+        """It answered when it was asked how it is."""
+        if self.life is not Life.UP:
+            return
+        self.version = version
+        if self.silent:
+            self.silent = ""
+            yield say("info", "supervisord answers again")
+            yield Notify()
+
+    def unhealthy(self, message: str) -> Actions:
+        """It lives but did not answer."""
+        if self.life is Life.UP and not self.silent:
+            self.silent = message
+            yield say("error", "supervisord does not answer", why=message)
+            yield Notify()
+
+    def _up(self, version: EngineVersion) -> None:
+        self.life, self.version, self._ever_up, self._why_gone = Life.UP, version, True, ""
+        self.silent = ""
+
+    # -- being ready
+
+    def caught_up(self, generation: str) -> Actions:
+        """The picture holds all that the journal of ``generation`` says by now."""
+        self._caught_up_with = generation
+        yield from self._readiness()
+
+    def _readiness(self) -> Actions:
+        waiting = self.life is Life.AWAY and self.wanted.owner is SupervisordOwner.EXTERNAL
+        version = self.version
+        complete = self.life is Life.UP and version is not None and version.generation == self._caught_up_with
+        if not self.ready and self._settled and not self.applying and not self.stopping and (complete or waiting):
+            self.ready = True
+            yield say("info", "ready")
+            yield Notify(("READY=1",))
+
+    # -- the end
+
+    def terminate(self, signal: str) -> Actions:
+        """SIGTERM or SIGINT."""
+        if self.stopping:
+            yield say("warning", "still stopping; nothing is lost by waiting", signal=signal)
+            return
+        self.stopping = True
+        ends = self.ours and self.life in (Life.STARTING, Life.UP) and self.wanted.on_shutdown is OnShutdown.STOP
+        within = self.wanted.stop_within_sec
+        yield say("info", "stopping", signal=signal, supervisord="stopped" if ends else "kept")
+        yield Notify(("STOPPING=1", *(_extend(within) if ends else ())))
+        if ends:
+            yield Terminate(within)
+        else:
+            yield Exit(EX_OK)
+
+    def overdue(self) -> Actions:
+        """It did not end in time."""
+        within = self.wanted.stop_within_sec
+        yield say("error", "supervisord does not end; killing it and its workers", after_sec=within)
+        yield Kill()
+
+    # -- in words
+
+    def words(self, picture: str) -> str:
+        """Return the status line; ``picture`` is what the crew's summary says."""
+        if self.stopping:
+            return f"stopping; {picture}"
+        parts = [part for part in (self._life_words(), self._config_words()) if part]
+        return "; ".join([*parts, f"last known: {picture}" if self.stale else picture])
+
+    @property
+    def stale(self) -> bool:
+        """Whether the picture cannot be trusted to be of now."""
+        return self.life is not Life.UP or bool(self.silent)
+
+    def _life_words(self) -> str:
+        if self.life is Life.AWAY and self.wanted.owner is SupervisordOwner.EXTERNAL:
+            return "waiting for supervisord"
+        if self.life is Life.AWAY and self._why_gone:
+            return f"supervisord gone ({self._why_gone}), starting it again"
+        if self.life in (Life.SOUGHT, Life.AWAY, Life.STARTING):
+            return "starting supervisord"
+        if self.version is not None and not self.version.spoken:
+            return f"status only: the engine speaks RPC version {self.version.rpc}, not {RPC_VERSION}"
+        return "supervisord does not answer" if self.silent else ""
+
+    def _config_words(self) -> str:
+        return f"configuration not in force, {len(self.problems)} problems" if self.problems else ""
+
+
+def _extend(within_sec: float) -> tuple[str, ...]:
+    return () if within_sec == inf else (f"EXTEND_TIMEOUT_USEC={int(within_sec * 1_000_000)}",)

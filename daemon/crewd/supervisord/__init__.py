@@ -1,0 +1,1 @@
+"""The driver of supervisord: how its configuration is written and verified, and how it is spoken to."""

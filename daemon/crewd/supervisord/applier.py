@@ -1,0 +1,91 @@
+"""Runs ``crewd-apply`` as a child: it alone writes what supervisord trusts.
+
+Exit 78 brings one mistake per line on standard error, 0 one JSON object on standard output, anything else one sentence.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, ApplyResult
+
+DEADLINE_SEC = 120.0
+EX_CONFIG = 78
+PLAN = ("added", "changed", "restarted", "removed", "kept")
+
+
+class ApplyChild:
+    """Implements ``reconcile.port.Applier``."""
+
+    def __init__(
+        self,
+        config: str,
+        environ: Mapping[str, str],
+        command: Sequence[str] = (sys.executable, "-P", "-m", "crewd.apply"),
+    ) -> None:
+        self._command = (*command, "-c", config)
+        self._environ = dict(environ)
+
+    async def apply(self) -> ApplyResult:
+        """Load, render, verify, switch, and tell a running engine."""
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *self._command,
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as cause:
+            return ApplyFailed(f"cannot run crewd-apply: {cause.strerror}")
+        try:
+            async with asyncio.timeout(DEADLINE_SEC):
+                output, complaint = await child.communicate()
+        except TimeoutError:
+            return ApplyFailed(f"cannot apply: crewd-apply took longer than {DEADLINE_SEC:g} s")
+        finally:
+            _end(child)
+        return read_result(child.returncode or 0, output, complaint.decode(errors="replace"))
+
+
+def read_result(code: int, output: bytes, complaint: str) -> ApplyResult:
+    """Return what an ended ``crewd-apply`` meant."""
+    lines = tuple(line for line in complaint.splitlines() if line.strip())
+    if code == EX_CONFIG:
+        return ApplyRefused(lines or ("crewd-apply refused the configuration without a word",))
+    if code != 0:
+        return ApplyFailed(lines[-1] if lines else f"cannot apply: crewd-apply exited with {code}")
+    try:
+        members: Any = json.loads(output)
+        return _applied(members)
+    except (ValueError, TypeError, KeyError, AttributeError) as cause:
+        return ApplyFailed(f"cannot read the answer of crewd-apply: {cause!r}")
+
+
+def _applied(members: Mapping[str, Any]) -> Applied:
+    plan: Mapping[str, Any] = members.get("plan") or {}
+    return Applied(
+        name=str(members["name"]),
+        changed=bool(members["changed"]),
+        plan={key: _count_or_names(plan[key]) for key in PLAN if key in plan},
+        warnings=tuple(str(warning) for warning in members.get("warnings") or ()),
+        told=members.get("engine") is not None,
+    )
+
+
+def _count_or_names(value: Any) -> int | tuple[str, ...]:
+    return value if isinstance(value, int) else tuple(str(name) for name in cast("list[object]", value))
+
+
+def _end(child: asyncio.subprocess.Process) -> None:
+    """Leave nothing behind where we did not wait for its end."""
+    if child.returncode is None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass

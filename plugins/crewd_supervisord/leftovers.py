@@ -1,0 +1,122 @@
+"""Processes that an earlier supervisord left running: found for certain, and killed at once.
+
+Rules:
+
+1. A process is a leftover if its pid and start time are those of a recorded run, or if its environment holds the token
+   of a run that was not seen to end (a kill between fork and record leaves an intent without a pid), or one that the
+   last generation gave out after its last line on disk (the disk was full).
+2. Members of the leftover's process group go with it, unless the kill mode is ``process``.
+3. Signals go through a pidfd that was opened before the identity was checked: a reused pid is never hit.
+4. It is looked again until nothing new is found: what is killed may have forked behind the look.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crewd_supervisord import proc
+from crewd_supervisord.recall import Recalled
+
+LOOKS_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A process that was killed. ``pidfd`` becomes readable when it is gone; the owner closes it."""
+
+    instance: str
+    token: str
+    pid: int
+    pidfd: int
+
+
+class _Open:
+    """The runs that were not seen to end."""
+
+    def __init__(self, found: Recalled) -> None:
+        records = {name: record for name, record in found.records.items() if record.token}
+        self.tokens = {record.token: name for name, record in records.items()}
+        self.mains: Mapping[int, tuple[str, str, int]] = {
+            record.pid: (name, record.token, record.start_ticks) for name, record in records.items() if record.pid
+        }
+        self._named = {name for name, record in records.items() if record.pid}
+        self._generation = found.previous
+        self._sequence = found.sequence
+        self.none = found.clean and not records
+
+    def owner(self, pid: int) -> tuple[str, str] | None:
+        """Return instance and token of the run that the process belongs to."""
+        recorded = self.mains.get(pid)
+        if recorded is not None and proc.start_ticks(pid) == recorded[2]:
+            return recorded[:2]
+        token = proc.spawn_token(pid)
+        name = self.tokens.get(token)
+        if name is None and self._unwritten(token):
+            name = proc.variable(pid, b"SUPERVISOR_PROCESS_NAME")
+        return (name, token) if name else None
+
+    def is_main(self, pid: int, name: str) -> bool:
+        """Return whether this is the main process; where no pid was recorded, one that leads a group."""
+        return pid in self.mains or (name not in self._named and proc.group_of(pid) == pid)
+
+    def _unwritten(self, token: str) -> bool:
+        generation, _, number = token.rpartition(".")
+        return generation == self._generation and number.isdigit() and int(number) > self._sequence
+
+
+def kill_leftovers(found: Recalled, process_only: frozenset[str]) -> list[Leftover]:
+    """Kill what is left of the runs that ``found`` leaves open; of those in ``process_only`` the main process alone."""
+    runs = _Open(found)
+    killed: dict[int, Leftover] = {}
+    for _ in range(0 if runs.none else LOOKS_MOST):
+        new = _look(runs, process_only, killed)
+        if not new:
+            break
+        killed.update(new)
+    return list(killed.values())
+
+
+def is_gone(pidfd: int) -> bool:
+    """Return whether the process has ended; then the descriptor is closed."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if not poll.poll(0):
+        return False
+    os.close(pidfd)
+    return True
+
+
+def _look(runs: _Open, process_only: frozenset[str], killed: Mapping[int, Leftover]) -> dict[int, Leftover]:
+    new: dict[int, Leftover] = {}
+    for pid in proc.pids():
+        if pid == os.getpid() or pid in killed:
+            continue
+        leftover = _kill_if_leftover(pid, runs, process_only)
+        if leftover is not None:
+            new[pid] = leftover
+    return new
+
+
+def _kill_if_leftover(pid: int, runs: _Open, process_only: frozenset[str]) -> Leftover | None:
+    if pid not in runs.mains and not proc.spawn_token(pid):
+        return None
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    owner = runs.owner(pid)
+    if owner is None or (owner[0] in process_only and not runs.is_main(pid, owner[0])):
+        os.close(pidfd)
+        return None
+    try:
+        if owner[0] not in process_only and proc.group_of(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)  # its group keeps its number as long as the leader is not reaped
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it ended by the signal to its group, or by itself this very moment
+    except OSError:
+        os.close(pidfd)
+        return None
+    return Leftover(*owner, pid, pidfd)

@@ -1,0 +1,72 @@
+"""How a line of the log looks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import os, structlog
+from crewd.app import logs
+environ = dict(os.environ)
+if environ.get("JOURNAL"):
+    found = os.fstat(2)
+    environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+logs.configure(environ, logs.LogFormat(environ["FORMAT"]), "info")
+log = structlog.get_logger("crewd")
+log.debug("unheard")
+log.warning("exited", instance="web-0", message='a "b"\\nforged=1 \\x1b[2J', nothing=None, empty="")
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    log.error("failed", exc_info=error)
+"""
+
+
+def lines(log_format: str, *, journal: bool = False) -> list[str]:
+    """Return what a process logs."""
+    environ = {"FORMAT": log_format, "PATH": "/usr/bin", **({"JOURNAL": "1"} if journal else {})}
+    ran = subprocess.run([sys.executable, "-c", SCRIPT], env=environ, capture_output=True, text=True, check=True)
+    return ran.stderr.splitlines()
+
+
+def test_a_plain_line_is_words_and_pairs() -> None:
+    """Time, level, event, pairs; a value that is no single word is quoted and keeps to its line."""
+    first, *rest = lines("plain")
+
+    time, _, text = first.partition(" ")
+    assert time.endswith("Z")
+    assert text == r'warning exited instance=web-0 message="a \"b\"\nforged=1 \u001b[2J" empty=""'
+    assert rest[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_under_journald_each_line_begins_with_its_priority() -> None:
+    """Those of a traceback too, and none has a time of its own."""
+    found = lines("plain", journal=True)
+
+    assert found[0].startswith("<4>warning exited instance=web-0")
+    assert all(line.startswith("<3>") for line in found[1:])
+
+
+def test_json_is_one_object_per_line() -> None:
+    """With the same members."""
+    found = [json.loads(line) for line in lines("json")]
+
+    assert found[0]["event"] == "exited"
+    assert found[0]["level"] == "warning"
+    assert "ZeroDivisionError" in found[1]["exception"]
+
+
+@pytest.mark.parametrize("log_format", ["plain", "json"])
+def test_a_reader_that_went_away_ends_nothing(log_format: str, tmp_path: Path) -> None:
+    """Logging never fails."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + "\nprint('alive')\n")
+    command = f"{sys.executable} {script} 2>&1 >{tmp_path}/out | true; cat {tmp_path}/out"
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command], env={"FORMAT": log_format, "PATH": "/usr/bin:/bin"}, capture_output=True, check=True
+    )
+
+    assert ran.stdout == b"alive\n"

@@ -1,0 +1,354 @@
+"""What the daemon decides about supervisord, the rendering and the service manager."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.reconcile.narrative import Say
+from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, EngineVersion
+from crewd.reconcile.supervision import (
+    BACKOFF_MOST_SEC,
+    LOOK_AGAIN_SEC,
+    Action,
+    Apply,
+    Attach,
+    Exit,
+    Kill,
+    Life,
+    Look,
+    Notify,
+    Start,
+    Supervision,
+    Terminate,
+    Wanted,
+)
+
+VERSION = EngineVersion(1, "0.1.0", "4.3.0", 42, "00000001-abcdef", "t", "fast")
+APPLIED = Applied("t", changed=True, plan={"added": ("web-0",)}, told=True)
+PROBLEMS = ("crew.yaml:1:1: workers: is wrong", "crew.yaml:2:1: crewd: is wrong")
+EXTERNAL = Wanted(owner=SupervisordOwner.EXTERNAL)
+
+
+def done(actions: Iterable[Action]) -> list[Action]:
+    """Return what is to be done, log lines and status lines left out."""
+    return [action for action in actions if not isinstance(action, Say) and action != Notify()]
+
+
+def said(actions: Iterable[Action], level: str = "error") -> list[str]:
+    """Return what is logged at this level."""
+    return [action.event for action in actions if isinstance(action, Say) and action.level == level]
+
+
+def began() -> Supervision:
+    """Return one that has asked for the first time."""
+    found = Supervision()
+    assert done(found.began()) == [Look()]
+    return found
+
+
+def up(wanted: Wanted | None = None, now: float = 0.0) -> Supervision:
+    """Return one whose own supervisord is up, everything ready."""
+    found = began()
+    list(found.absent())
+    list(found.applied(APPLIED, wanted))
+    list(found.absent())
+    list(found.spawned(VERSION.pid, now))
+    list(found.answered(VERSION))
+    list(found.caught_up(VERSION.generation))
+    assert found.ready
+    return found
+
+
+def taken_over(wanted: Wanted | None = None, version: EngineVersion = VERSION) -> Supervision:
+    """Return one that has taken over a supervisord and applied."""
+    found = began()
+    list(found.found(version, 0.0))
+    list(found.applied(APPLIED, wanted))
+    list(found.caught_up(version.generation))
+    assert found.ready
+    return found
+
+
+def test_where_none_runs_it_is_rendered_before_it_is_started() -> None:
+    """supervisord starts on the configuration as it is now, not on yesterday's."""
+    one = began()
+
+    assert done(one.absent()) == [Apply()]
+    assert done(one.applied(APPLIED, None)) == [Look(0.0)]
+    assert done(one.absent()) == [Start()]
+
+
+def test_ready_is_said_once_everything_is_known() -> None:
+    """READY: applied, supervisord answers, and the picture holds what its journal says."""
+    one = began()
+    list(one.absent())
+    list(one.applied(APPLIED, None))
+    list(one.absent())
+    list(one.spawned(42, 0.0))
+
+    assert done(one.answered(VERSION)) == []
+    assert done(one.caught_up("00000000-000000")) == []
+    assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",))]
+    assert done(one.caught_up(VERSION.generation)) == []
+
+
+def test_the_picture_may_be_there_before_the_answer() -> None:
+    """The journal is read while supervisord is asked, and either may be first."""
+    one = began()
+    list(one.caught_up(VERSION.generation))
+    list(one.found(VERSION, 0.0))
+
+    assert done(one.applied(APPLIED, None)) == [Notify(("READY=1",))]
+
+
+def test_one_that_runs_is_taken_over_and_told() -> None:
+    """It is watched, then the configuration is applied to it."""
+    one = began()
+
+    assert done(one.found(VERSION, 0.0)) == [Attach(42), Apply()]
+    assert not one.ours
+
+
+@pytest.mark.parametrize("on_shutdown", OnShutdown)
+def test_one_that_was_taken_over_is_kept(on_shutdown: OnShutdown) -> None:
+    """Whoever started it may end it."""
+    one = taken_over(Wanted(on_shutdown))
+
+    assert done(one.terminate("SIGTERM")) == [Notify(("STOPPING=1",)), Exit(0)]
+
+
+def test_one_that_we_started_is_stopped() -> None:
+    """Within the time that its workers may take."""
+    one = up(Wanted(stop_within_sec=25.0))
+
+    extended = Notify(("STOPPING=1", "EXTEND_TIMEOUT_USEC=25000000"))
+    assert done(one.terminate("SIGTERM")) == [extended, Terminate(25.0)]
+    assert done(one.ended(0, "", 1.0)) == [Exit(0)]
+
+
+def test_one_that_we_started_is_kept_on_request() -> None:
+    """on_shutdown: keep."""
+    one = up(Wanted(OnShutdown.KEEP))
+
+    assert done(one.terminate("SIGTERM")) == [Notify(("STOPPING=1",)), Exit(0)]
+
+
+def test_the_second_ctrl_c_loses_nobody() -> None:
+    """The stop goes on as it was."""
+    one = up()
+    list(one.terminate("SIGINT"))
+
+    second = list(one.terminate("SIGINT"))
+    assert done(second) == []
+    assert said(second, "warning")
+
+
+def test_one_that_does_not_end_is_killed() -> None:
+    """After the time is over, and then the daemon ends."""
+    one = up()
+    list(one.terminate("SIGTERM"))
+
+    assert done(one.overdue()) == [Kill()]
+    assert done(one.ended(-9, "", 9.0)) == [Exit(0)]
+
+
+def test_one_that_dies_is_replaced_at_once() -> None:
+    """Unless somebody else has done it meanwhile: it is looked for first."""
+    one = up(now=0.0)
+
+    died = list(one.ended(-9, "", 60.0))
+    assert done(died) == [Look(0.0)]
+    assert said(died) == ["supervisord gone"]
+    assert one.stale
+    assert done(one.absent()) == [Start()]
+
+
+def test_one_that_keeps_dying_is_replaced_ever_more_slowly() -> None:
+    """At once, then after 1, 2, 4 … seconds, and never slower than the most."""
+    one = up(now=0.0)
+    delays: list[float] = []
+    for second in range(9):
+        [look] = done(one.ended(1, "", float(second)))
+        assert isinstance(look, Look)
+        delays.append(look.after_sec)
+        list(one.absent())
+        list(one.spawned(43, float(second)))
+
+    assert delays == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, BACKOFF_MOST_SEC, BACKOFF_MOST_SEC, BACKOFF_MOST_SEC]
+
+
+def test_a_steady_one_is_forgiven() -> None:
+    """Who ran for a while is started at once again, whatever was before."""
+    one = up(now=0.0)
+    for second in range(5):
+        list(one.ended(1, "", float(second)))
+        list(one.spawned(43, float(second)))
+
+    assert done(one.ended(1, "", 100.0)) == [Look(0.0)]
+
+
+def test_one_that_cannot_be_started_at_all_ends_the_daemon() -> None:
+    """With what it said, for nothing else will tell the operator."""
+    one = began()
+    list(one.absent())
+    list(one.applied(APPLIED, None))
+    list(one.absent())
+    list(one.spawned(42, 0.0))
+
+    [leaving] = done(one.ended(2, "Error: no such file", 0.1))
+    assert isinstance(leaving, Exit)
+    assert leaving.code == 1
+    assert "exited with 2: Error: no such file" in leaving.complaint[0]
+
+
+def test_an_external_one_is_waited_for() -> None:
+    """Never started by us; ready all the same, for nothing is left to do."""
+    one = began()
+    list(one.absent())
+
+    applied = done(one.applied(APPLIED, EXTERNAL))
+    assert applied[:2] == [Notify(("READY=1",)), Look(0.0)]
+    assert done(one.absent()) == [Look(LOOK_AGAIN_SEC)]
+    assert done(one.found(VERSION, 0.0)) == [Attach(42)]
+
+
+def test_an_external_one_that_dies_is_waited_for() -> None:
+    """systemd starts it, not we."""
+    one = taken_over(EXTERNAL)
+
+    list(one.ended(None, "", 60.0))
+    assert done(one.absent()) == [Look(LOOK_AGAIN_SEC)]
+    assert "waiting for supervisord" in one.words("")
+
+
+def test_a_broken_file_at_the_start_ends_it_with_the_list() -> None:
+    """Exit 78, all mistakes at once."""
+    one = began()
+    list(one.absent())
+
+    assert done(one.applied(ApplyRefused(PROBLEMS), None)) == [Exit(78, PROBLEMS)]
+
+
+def test_a_broken_file_where_supervisord_runs_leaves_it_running() -> None:
+    """Degraded, with the last good rendering, and it is said."""
+    one = began()
+    list(one.found(VERSION, 0.0))
+
+    refused = list(one.applied(ApplyRefused(PROBLEMS), None))
+    assert done(refused) == []
+    assert len(said(refused)) == 1 + len(PROBLEMS)
+    assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",))]
+    assert "2 problems" in one.words("")
+
+
+def test_a_degraded_one_is_ready_too() -> None:
+    """Also where the picture was there before the answer."""
+    one = began()
+    list(one.caught_up(VERSION.generation))
+    list(one.found(VERSION, 0.0))
+
+    assert done(one.applied(ApplyRefused(PROBLEMS), None)) == [Notify(("READY=1",))]
+
+
+def test_a_degraded_one_is_healed_by_a_reload() -> None:
+    """Once the file is right, it is applied, and nothing is left of the complaint."""
+    one = began()
+    list(one.found(VERSION, 0.0))
+    list(one.applied(ApplyRefused(PROBLEMS), None))
+
+    assert done(one.hangup()) == [Notify(("RELOADING=1",)), Apply()]
+    list(one.applied(APPLIED, EXTERNAL))
+    assert one.words("fine") == "fine"
+    assert one.wanted == EXTERNAL
+
+
+def test_a_failed_apply_at_the_start_ends_it() -> None:
+    """Exit 1: the world, not the file."""
+    one = began()
+    list(one.absent())
+
+    assert done(one.applied(ApplyFailed("disk full"), None)) == [Exit(1, ("disk full",))]
+
+
+def test_a_broken_file_at_reload_changes_nothing() -> None:
+    """It is said loudly, and in the status until it is right."""
+    one = up()
+    list(one.hangup())
+
+    refused = list(one.applied(ApplyRefused(PROBLEMS), None))
+    assert done(refused) == [Notify(("READY=1",))]
+    assert len(said(refused)) == 1 + len(PROBLEMS)
+    assert "2 problems" in one.words("")
+
+
+def test_reloads_do_not_overtake_each_other() -> None:
+    """One that comes while another is under way is done after it, once."""
+    one = up()
+    list(one.hangup())
+
+    assert done(one.hangup()) == []
+    assert done(one.hangup()) == []
+    assert done(one.applied(APPLIED, None)) == [Apply()]
+    assert done(one.applied(APPLIED, None)) == [Notify(("READY=1",))]
+
+
+def test_another_rpc_version_is_watched_and_left_alone() -> None:
+    """Status only: no apply, neither at the start nor at a reload."""
+    one = began()
+
+    found = list(one.found(replace(VERSION, rpc=2), 0.0))
+    assert done(found) == [Attach(42)]
+    assert said(found)
+    reload = list(one.hangup())
+    assert done(reload) == []
+    assert said(reload)
+    assert "status only" in one.words("")
+
+
+def test_a_foreign_supervisord_is_refused() -> None:
+    """One without the engine cannot be used, and its socket is not ours to take."""
+    one = began()
+
+    assert done(one.foreign("not ours")) == [Exit(1, ("not ours",))]
+
+
+def test_one_that_does_not_answer_makes_the_picture_stale() -> None:
+    """It lives, so it is not replaced; but what is shown may be old."""
+    one = up()
+
+    assert said(one.unhealthy("no answer"))
+    assert one.stale
+    assert not said(one.unhealthy("no answer"))
+    list(one.healthy(VERSION))
+    assert not one.stale
+
+
+def test_the_end_of_supervisord_during_an_apply_waits_for_it() -> None:
+    """The new rendering is what the next one starts on."""
+    one = up()
+    list(one.hangup())
+
+    assert done(one.ended(-9, "", 60.0)) == []
+    assert Look(0.0) in done(one.applied(APPLIED, None))
+
+
+def test_a_stop_before_anything_runs_is_at_once() -> None:
+    """Also in the middle of the first apply."""
+    one = began()
+    list(one.absent())
+
+    assert done(one.terminate("SIGINT")) == [Notify(("STOPPING=1",)), Exit(0)]
+
+
+def test_the_status_says_how_it_is() -> None:
+    """In words, from the beginning to the end."""
+    one = Supervision()
+
+    assert one.words("0") == "starting supervisord; last known: 0"
+    one = up()
+    assert one.words("all well") == "all well"
+    list(one.ended(-9, "", 60.0))
+    assert one.words("7") == "supervisord gone (killed by signal 9), starting it again; last known: 7"
+    assert one.life is Life.AWAY

@@ -1,0 +1,147 @@
+"""What an earlier supervisord left running, on real small processes."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Generator
+
+import pytest
+
+from crewd.model.record import Record
+from crewd_supervisord import proc
+from crewd_supervisord.leftovers import Leftover, is_gone, kill_leftovers
+from crewd_supervisord.recall import Recalled
+
+GENERATION = "00000007-c0ffee"
+NOBODY: frozenset[str] = frozenset()
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Generator[Start]:
+    """Start a sleeper with a token and a group of its own; kill them all afterwards."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def one(token: str, *, group: int = 0, name: str = "w-0") -> "subprocess.Popen[bytes]":
+        environment = {"CREWD_SPAWN": token, "SUPERVISOR_PROCESS_NAME": name} if token else {}
+        child = subprocess.Popen(["/bin/sleep", "60"], env=environment, process_group=group)
+        started.append(child)
+        return child
+
+    yield one
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def found(*, pid: int = 0, ticks: int = 0, token: str = f"{GENERATION}.5", clean: bool = False) -> Recalled:
+    """Return what a journal recalls that ends in the middle of a run of w-0."""
+    return Recalled(GENERATION, 10, "boot", clean, {"w-0": Record(token=token, pid=pid, start_ticks=ticks)})
+
+
+def ended(child: "subprocess.Popen[bytes]", leftovers: list[Leftover]) -> bool:
+    """Reap the process if it was killed; close the descriptors."""
+    gone = child.pid in {leftover.pid for leftover in leftovers}
+    assert not gone or child.wait() == -signal.SIGKILL
+    assert all(is_gone(leftover.pidfd) for leftover in leftovers if leftover.pid == child.pid)
+    return gone
+
+
+def test_a_process_is_known_by_pid_and_start_time(start: Start):
+    """Whatever it made of its environment."""
+    child = start("")
+    leftovers = kill_leftovers(found(pid=child.pid, ticks=proc.start_ticks(child.pid)), NOBODY)
+
+    assert ended(child, leftovers)
+    assert (leftovers[0].instance, leftovers[0].token) == ("w-0", f"{GENERATION}.5")
+
+
+def test_a_pid_that_was_used_again_is_spared(start: Start):
+    """The same number, another start time."""
+    child = start("")
+
+    assert not ended(child, kill_leftovers(found(pid=child.pid, ticks=1), NOBODY))
+    assert child.poll() is None
+
+
+def test_an_intent_without_a_pid_is_known_by_its_token(start: Start):
+    """A kill between the fork and the record of it."""
+    child = start(f"{GENERATION}.5")
+
+    assert ended(child, kill_leftovers(found(), NOBODY))
+
+
+def test_other_tokens_are_spared(start: Start):
+    """Of an earlier run that ended, of another installation."""
+    children = [start(f"{GENERATION}.4"), start("00000007-beefed.5"), start("nonsense"), start(f"{GENERATION}.x")]
+
+    assert kill_leftovers(found(), NOBODY) == []
+    assert [child.poll() for child in children] == [None] * 4
+
+
+def test_a_token_behind_the_last_line_is_a_leftover(start: Start):
+    """The disk was full when it was given out."""
+    child = start(f"{GENERATION}.11", name="w-3")
+    leftovers = kill_leftovers(found(token=""), NOBODY)
+
+    assert ended(child, leftovers)
+    assert (leftovers[0].instance, leftovers[0].token) == ("w-3", f"{GENERATION}.11")
+
+
+def test_an_end_in_order_leaves_nothing(start: Start):
+    """Then nobody is looked for."""
+    child = start(f"{GENERATION}.11")
+
+    assert kill_leftovers(found(token="", clean=True), NOBODY) == []
+    assert child.poll() is None
+
+
+def test_the_group_goes_too(start: Start):
+    """Also members that have no token."""
+    main = start(f"{GENERATION}.5")
+    member = start("", group=main.pid)
+    leftovers = kill_leftovers(found(), NOBODY)
+
+    assert ended(main, leftovers)
+    assert member.wait() == -signal.SIGKILL
+
+
+def test_with_kill_mode_process_the_group_stays(start: Start):
+    """Only the main process ends."""
+    main = start(f"{GENERATION}.5")
+    member = start(f"{GENERATION}.5", group=main.pid)
+    leftovers = kill_leftovers(found(pid=main.pid, ticks=proc.start_ticks(main.pid)), frozenset({"w-0"}))
+
+    assert ended(main, leftovers)
+    assert member.poll() is None
+
+
+def test_a_process_that_lives_is_not_gone(start: Start):
+    """A pidfd becomes readable only at the end."""
+    child = start("")
+    pidfd = os.pidfd_open(child.pid)
+
+    assert not is_gone(pidfd)
+    child.kill()
+    child.wait()
+    assert is_gone(pidfd)
+
+
+def test_what_proc_tells(start: Start):
+    """Of a process that lives, of a zombie, of none."""
+    child = start("a.1", name="w-9")
+    uptime = float(open("/proc/uptime").read().split()[0])  # noqa: SIM115
+    ticks = proc.start_ticks(child.pid)
+
+    assert proc.spawn_token(child.pid) == "a.1"
+    assert proc.variable(child.pid, b"SUPERVISOR_PROCESS_NAME") == "w-9"
+    assert proc.command_name(child.pid) == "sleep"
+    assert proc.group_of(child.pid) == child.pid
+    assert uptime - 5 < ticks / os.sysconf("SC_CLK_TCK") <= uptime + 1
+    assert child.pid in set(proc.pids())
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert (proc.group_of(child.pid), proc.spawn_token(child.pid)) == (0, "")
+    assert (proc.start_ticks(child.pid), proc.command_name(child.pid)) == (ticks, "sleep")
+    child.wait()
+    assert (proc.start_ticks(child.pid), proc.command_name(child.pid), proc.spawn_token(child.pid)) == (0, "", "")
