@@ -19,8 +19,9 @@ from harness.processes import alive, environment_of, member
 AT_ONCE = RestartPolicy(restart_sec=0.0, start_success_sec=0.0, start_limit_burst=0)
 NEVER = RestartPolicy(RestartMode.NO, start_success_sec=0.0)
 SLEEP = ("/bin/sleep", "1000")
-# the system's Python: the one that runs the tests may lie where nobody may not look
-NOBODY = ("/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--init-groups", "--", "/usr/bin/python3")
+NOBODY = ("/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--init-groups", "--")
+# the one that runs the tests may lie where nobody may not look
+SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def programs(server: Supervisord) -> list[Program]:
@@ -57,7 +58,12 @@ def programs(server: Supervisord) -> list[Program]:
         Program("eof-0", misbehave("eof", "exit=5"), NEVER),
         Program("token-0", SLEEP, AT_ONCE),
         Program("environment-0", misbehave(f"report={work}/environment", "pause"), NEVER, table_environment=hostile),
-        Program("nobody-0", (*NOBODY, *misbehave(f"report={work}/nobody", "pause")[1:]), NEVER, setpriv=True),
+        Program(
+            "nobody-0",
+            (*NOBODY, SYSTEM_PYTHON, *misbehave(f"report={work}/nobody", "pause")[1:]),
+            NEVER,
+            setpriv=True,
+        ),
         Program("unable-0", (*NOBODY, "/nonexistent/program"), NEVER, setpriv=True),
         Program("own-127-0", (*NOBODY, "/bin/sh", "-c", "exit 127"), NEVER, setpriv=True),
         Program(
