@@ -18,6 +18,7 @@ from crewd.config.listeners import Listeners
 from crewd.config.worker_kinds import ENVIRONMENT, LABELS, Account, Command, LogPath, Statuses
 from crewd.model.spec import (
     CLEAN_EXITS,
+    START_LIMIT_BURST_MOST,
     DaemonSpec,
     EngineSpec,
     JournalSync,
@@ -31,7 +32,6 @@ from crewd.model.spec import (
 )
 
 INSTANCES_MOST = 10_000
-BURST_MOST = 10_000
 STOP_SIGNALS = ("TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2")
 
 
@@ -257,7 +257,7 @@ _RESTART = (
     ),
     Key(
         "start_limit_burst",
-        Whole(0, BURST_MOST),
+        Whole(0, START_LIMIT_BURST_MOST),
         "policy.start_limit_burst",
         "How many starts, the first included, may lie within start_limit_interval_sec; one more, and it is given up. "
         "0: no limit.",
@@ -395,7 +395,7 @@ _ALIASES = (
     ),
     Alias(
         "max_restart_attempts",
-        Whole(0, BURST_MOST - 1),
+        Whole(0, START_LIMIT_BURST_MOST - 1),
         ("start_limit_burst", "start_limit_interval_sec"),
         _attempts,
         "`start_limit_burst`, one more than this number, with `start_limit_interval_sec: infinity`.",
