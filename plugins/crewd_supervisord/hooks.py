@@ -36,6 +36,8 @@ from crewd_supervisord.spawn import HANDLED
 # an answer leaves in pieces of this size; with supervisor's 4096 a long one costs its square
 OUT_BUFFER_BYTES = 262144
 EXIT_NOT_SPAWNED = 127
+FOREIGN_RESTART_SEC = 1.0
+"""A process that is not ours is started again so long after its last start, at the soonest."""
 STOP_POLL_SEC = 0.01
 """How often a deferred answer to a stop looks; supervisor's 0 keeps its loop spinning until the worker has stopped."""
 
@@ -194,10 +196,21 @@ def _transition(self: Any) -> None:
     """
     run = current()
     instance = None if run is None else _instance(run.engine, self)
+    if run is not None and instance is None and _ended_just_now(self):
+        return
     if run is None or instance is None or instance.name in run.engine.natives:
         _stock["transition"](self)
     elif self.state == ProcessState.STARTING:
         _guarded(run, "transition", instance, run.engine.succeed_if_due, instance)
+
+
+def _ended_just_now(process: Any) -> bool:
+    """Return whether the process, which is not ours, ended so soon that it waits for its restart.
+
+    supervisor's loop, which comes round once a second, is what keeps a listener that dies at once from being started
+    seventy times a second, and from flooding the other listeners with the events of it.
+    """
+    return bool(process.state == ProcessState.EXITED and 0 <= time.time() - process.laststart < FOREIGN_RESTART_SEC)
 
 
 def _finish_by_stock(process: Any, pid: int, status: int) -> None:

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,14 +31,21 @@ def listener(server: Supervisord, name: str, events: str, *wishes: str) -> Secti
 
 
 def heard(server: Supervisord, name: str) -> list[dict[str, Any]]:
-    """Return the events that a listener wrote down."""
-    return [json.loads(line) for line in server.read(f"{name}.events").splitlines()]
+    """Return the events that a listener wrote down, each whole line one."""
+    return [json.loads(line) for line in server.read(f"{name}.events").split("\n")[:-1]]
 
 
 def states_of(server: Supervisord, name: str, process: str) -> list[str]:
     """Return the state events of one process, as words."""
     found = (event for event in heard(server, name) if event["header"].get("processname") == process)
     return [event["name"].removeprefix("PROCESS_STATE_") for event in found]
+
+
+def starts_of(server: Supervisord, process: str) -> list[float]:
+    """Return when supervisord says that it spawned a process, in unix seconds."""
+    lines = server.log().splitlines()
+    stamps = [line[:23] for line in lines if f"spawned: '{process}'" in line]
+    return [datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp() for stamp in stamps]
 
 
 def sections(server: Supervisord) -> list[Section]:
@@ -133,6 +142,16 @@ def test_a_listener_that_dies_is_started_again(server: Supervisord):
     serials = [event["serial"] for event in heard(server, "dying")]
 
     assert len(serials) > len(set(serials))
+
+
+def test_a_listener_that_dies_at_once_floods_nobody(server: Supervisord):
+    """It is started once a second at most; supervisor's own loop, which anything wakes, promises nothing."""
+    wait_for(lambda: len({event["pid"] for event in heard(server, "dying")}) >= 3, 15, lambda: heard(server, "dying"))
+    least = 0.9 if server.edition.engine else 0.0
+    times = starts_of(server, "dying")
+
+    assert len(times) >= 3
+    assert all(later - earlier >= least for earlier, later in pairwise(times))
 
 
 def test_a_listener_that_is_killed_is_started_again(server: Supervisord):
