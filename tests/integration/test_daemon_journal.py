@@ -1,6 +1,7 @@
 """The follower of the journal: on real files, written as the engine writes them."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,8 +11,8 @@ from structlog.testing import capture_logs
 
 from crewd.model import journal_line
 from crewd.model.facts import Event, Fact, Removed, SegmentOpened
-from crewd.reconcile.port import Batch
-from crewd.supervisord.journal import Journal, read_all, segments, surplus
+from crewd.reconcile.port import Batch, Position
+from crewd.supervisord.journal import Journal, read_all
 
 FIRST, SECOND = "00000001-abcdef", "00000002-abcdef"
 PATIENCE_SEC = 5.0
@@ -47,6 +48,15 @@ class Writer:
         with self._segment.open("a") as file:
             file.write(text)
 
+    @property
+    def size(self) -> int:
+        """Of the segment being written, in bytes."""
+        return self._segment.stat().st_size
+
+    def cut(self, size: int) -> None:
+        """Cut it off there."""
+        os.truncate(self._segment, size)
+
 
 class Reader:
     """What the follower has yielded so far."""
@@ -73,6 +83,10 @@ class Reader:
         """Wait until the follower says so."""
         await self._until(lambda: any(not batch.history for batch in self.batches))
 
+    async def breathe(self) -> None:
+        """Let the follower look a few times."""
+        await asyncio.sleep(0.1)
+
     async def _until(self, predicate: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_SEC):
             while not predicate():
@@ -81,12 +95,12 @@ class Reader:
 
 
 @asynccontextmanager
-async def following(writer: Writer) -> AsyncIterator[Reader]:
+async def following(writer: Writer, after: Position | None = None) -> AsyncIterator[Reader]:
     """Follow for the time of a test."""
     reader = Reader()
 
     async def follow() -> None:
-        async for batch in Journal(str(writer.directory)).follow():
+        async for batch in Journal(str(writer.directory)).follow(after):
             reader.take(batch)
 
     task = asyncio.create_task(follow())
@@ -263,19 +277,54 @@ def test_all_of_a_journal_can_be_read(tmp_path: Path) -> None:
     assert read_all(str(tmp_path / "nowhere")) == []
 
 
-def test_what_nobody_needs_is_whatever_lies_behind_enough(tmp_path: Path) -> None:
-    """Never the segment being written, never before there is enough behind it."""
+async def test_it_begins_behind_the_place_that_it_is_told(tmp_path: Path) -> None:
+    """Each line once, from whichever segment and generation holds the next."""
     writer = Writer(tmp_path)
-    directory = str(writer.directory)
     writer.open(FIRST)
-    assert surplus(directory, 0) is None
-
     writer.write(Removed("a-0"))
     writer.open(FIRST)
-    assert surplus(directory, 1) == (FIRST, 2)
-    assert surplus(directory, 100_000) is None
-
     writer.write(Removed("b-0"))
     writer.open(SECOND, fresh=True)
-    assert surplus(directory, 1) == (FIRST, 4)
-    assert len(segments(directory)) == 3
+    everything = [*events(FIRST, 1, 2, 3, 4), (SECOND, 1)]
+    for number in range(len(everything) + 1):
+        place = Position(*everything[number - 1]) if number else Position()
+        async with following(writer, place) as reader:
+            await reader.until(*everything[number:])
+
+
+async def test_it_goes_on_behind_what_was_removed(tmp_path: Path) -> None:
+    """A place whose generation is gone, or whose next lines are: the next that there are."""
+    writer = Writer(tmp_path)
+    writer.open(FIRST)
+    writer.write(Removed("a-0"))
+    writer.open(FIRST)
+    (writer.directory / FIRST / f"{1:020d}.jsonl").unlink()
+    for place in (Position(), Position(FIRST, 1), Position("00000000-abcdef", 7)):
+        async with following(writer, place) as reader:
+            await reader.until((FIRST, 3))
+
+
+async def test_a_line_comes_with_its_text(tmp_path: Path) -> None:
+    """As it was written, without its newline."""
+    writer = Writer(tmp_path)
+    writer.open(FIRST)
+    text = writer.line(Removed("a-0"))
+    writer.raw(text)
+    async with following(writer) as reader:
+        await reader.until(*events(FIRST, 1, 2))
+
+    assert reader.batches[0].lines[1] == text.rstrip().encode()
+
+
+async def test_what_was_cut_off_is_forgotten(tmp_path: Path) -> None:
+    """A writer on a full disk cuts off the part of a line, and later writes other lines there."""
+    writer = Writer(tmp_path)
+    writer.open(FIRST)
+    async with following(writer) as reader:
+        await reader.until((FIRST, 1))
+        whole = writer.size
+        writer.raw(writer.line(Removed("a-0"))[:-5])
+        await reader.breathe()
+        writer.cut(whole)
+        writer.write(Removed("b-0"), Removed("c-0"))
+        await reader.until(*events(FIRST, 1, 3, 4))

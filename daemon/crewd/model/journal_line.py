@@ -36,6 +36,11 @@ _REQUIRED: dict[type[Any], frozenset[str]] = {
 }
 
 
+def type_of(fact: Fact) -> str:
+    """Return the ``type`` member of a fact's line."""
+    return _WORDS[type(fact)]
+
+
 def _enum_fields(cls: type[Any]) -> dict[str, type[Enum]]:
     found: dict[str, type[Enum]] = {}
     for name, hint in get_type_hints(cls).items():

@@ -10,6 +10,7 @@ Rules:
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from crewd.model.facts import Event, Fact, FaultCaught, LeftoverEnded, Removed, SegmentOpened, TableApplied
 from crewd.model.reasons import Reason
@@ -75,6 +76,10 @@ class Crew:
             if record.pid and record.process_state not in _ENDED
         }
 
+    def intended(self) -> dict[str, str]:
+        """Return the instances that were about to be spawned when the last line was written, by token."""
+        return {record.token: name for name, record in self._records.items() if record.token and not record.pid}
+
     def observe(self, batch: Batch) -> Iterable[tuple[Record, Event]]:
         """Fold the batch in; yield each event never seen before, with the record of its instance *before* it."""
         if batch.events and batch.generation != self.generation:
@@ -90,7 +95,7 @@ class Crew:
     def _fold(self, event: Event) -> None:
         match event.fact:
             case SegmentOpened() as fact:
-                self._records = {name: from_json(members) for name, members in fact.records.items()}
+                self._records = {name: _recalled(members) for name, members in fact.records.items()}
             case Removed() as fact:
                 self._records.pop(fact.instance, None)
             case TableApplied() as fact:
@@ -108,6 +113,14 @@ class Crew:
 def instance_of(fact: Fact) -> str | None:
     """Return the instance that a fact speaks of, None where it speaks of none."""
     return getattr(fact, "instance", None)
+
+
+def _recalled(members: Mapping[str, Any]) -> Record:
+    """Return the record of a snapshot; one that a newer engine wrote in other words is UNKNOWN until it changes."""
+    try:
+        return from_json(members)
+    except (ValueError, TypeError):
+        return Record(process_state=ProcessState.UNKNOWN)
 
 
 _ENDED = frozenset({ProcessState.STOPPED, ProcessState.BACKOFF, ProcessState.EXITED, ProcessState.FATAL})

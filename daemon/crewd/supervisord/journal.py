@@ -2,8 +2,8 @@
 
 Rules:
 
-1. The follower begins at the newest segment whose first line is whole, a snapshot of all records, and then reads every
-   line there is, in order, across segments and generations.
+1. The follower begins at the newest segment whose first line is whole, a snapshot of all records, or behind the place
+   that it is told, and then reads every line there is, in order, across segments and generations.
 2. Watches are set before anything is read, so nothing falls between reading and waiting.
 3. A torn last line is read again when it grew. Where a later segment exists it never will: it is left out.
 4. A line that cannot be understood (a newer engine's) is skipped and logged; it never stops the rest.
@@ -12,6 +12,8 @@ Rules:
 
 import asyncio
 import os
+import re
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +25,16 @@ from asyncinotify import Inotify, Mask, Watch
 from crewd.errors import TargetError
 from crewd.model.facts import Event, SegmentOpened
 from crewd.model.journal_line import JournalLineError, decode
-from crewd.reconcile.port import Batch
+from crewd.reconcile.port import Batch, Position
 
 CHUNK_BYTES = 256 * 1024
 """So much is read at once, unless one line is longer."""
 PAUSE_SEC = 0.02
 """After reading: a single line is read at once, those of a storm together, fifty times a second."""
-KEPT_BYTES = 64 * 1024 * 1024
-"""So much of the journal is kept although nobody needs it."""
 
 _APPEARS = Mask.CREATE | Mask.MOVED_TO
 _GROWS = _APPEARS | Mask.MODIFY
+_SEQUENCE = re.compile(rb'\{"v":\d+,"seq":(\d+),')
 
 _log: Any = structlog.get_logger("crewd")
 
@@ -66,30 +67,8 @@ def read_all(directory: str) -> list[tuple[str, Event]]:
     return [
         (segment.generation, event)
         for segment in segments(directory)
-        for event in _decoded(segment.path(directory).read_bytes().split(b"\n")[:-1], segment)
+        for event, _ in _decoded(segment.path(directory).read_bytes().split(b"\n")[:-1], segment)
     ]
-
-
-def surplus(directory: str, kept_bytes: int = KEPT_BYTES) -> tuple[str, int] | None:
-    """Return the last line of the newest segment that is followed by ``kept_bytes`` of others; None: there is none.
-
-    As generation and sequence, for ``acknowledge``. The segment being written is never surplus.
-    """
-    after = 0
-    later: Segment | None = None
-    for segment in reversed(segments(directory)):
-        if later is not None and after >= kept_bytes:
-            return _last(directory, segment, later)
-        after += _size(segment.path(directory))
-        later = segment
-    return None
-
-
-def _last(directory: str, segment: Segment, later: Segment) -> tuple[str, int] | None:
-    if later.generation == segment.generation:
-        return segment.generation, later.first - 1
-    events = _decoded(segment.path(directory).read_bytes().split(b"\n")[-3:-1], segment)
-    return (segment.generation, events[-1].sequence) if events else None
 
 
 class Journal:
@@ -98,44 +77,47 @@ class Journal:
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
-    def surplus(self) -> tuple[str, int] | None:
-        """Return the last line that nobody needs any more."""
-        return surplus(self._directory)
-
-    async def follow(self) -> AsyncGenerator[Batch, None]:
-        """Yield all lines from the newest snapshot on, then whatever is appended, for ever."""
+    async def follow(self, after: Position | None = None) -> AsyncGenerator[Batch, None]:
+        """Yield all lines from the newest snapshot, or from behind ``after``, on; then whatever is appended."""
         with Inotify() as inotify:
             watches = _Watches(inotify, self._directory)
             reading: _Reading | None = None
             history = True
             while True:
                 watches.renew()
-                reading = reading or _newest(self._directory)
+                reading = reading or self._find(after)
                 while reading is not None:
                     # looked for before reading: what was appended before it was created is read first
                     later = reading.later()
-                    if events := reading.events():
-                        yield Batch(reading.segment.generation, events, history)
+                    if lines := reading.lines():
+                        events = tuple(event for event, _ in lines)
+                        generation = reading.segment.generation
+                        after = None if after is None else Position(generation, events[-1].sequence)
+                        yield Batch(generation, events, history, tuple(line for _, line in lines))
                     elif later is None:
                         break
                     else:
-                        reading = reading.leave(later)
+                        reading = reading.leave(later) or self._find(after)
                 if history:
                     history = False
                     yield Batch("" if reading is None else reading.segment.generation, ())
                 await asyncio.sleep(PAUSE_SEC)
                 await _readable(inotify.fd)
 
+    def _find(self, after: Position | None) -> "_Reading | None":
+        return _newest(self._directory) if after is None else _behind(self._directory, after)
+
 
 class _Reading:
-    """One segment being read."""
+    """One segment being read; lines up to the sequence number ``beyond`` are passed over."""
 
-    def __init__(self, directory: str, segment: Segment) -> None:
+    def __init__(self, directory: str, segment: Segment, beyond: int = 0) -> None:
         self._fd = -1
+        self._beyond = beyond
         self.segment = segment
         self._directory = directory
         self._fd = os.open(segment.path(directory), os.O_RDONLY | os.O_CLOEXEC)
-        self._torn = b""
+        self._offset = 0
 
     def __del__(self) -> None:
         self.close()
@@ -146,13 +128,24 @@ class _Reading:
             os.close(self._fd)
             self._fd = -1
 
-    def events(self) -> tuple[Event, ...]:
-        """Return the events of the next lines; empty where there is no whole line left that can be understood."""
-        while data := os.read(self._fd, CHUNK_BYTES):
-            *lines, self._torn = (self._torn + data).split(b"\n")
-            if events := tuple(_decoded(lines, self.segment)):
-                return events
-        return ()
+    def lines(self) -> list[tuple[Event, bytes]]:
+        """Return the next lines and their events; empty where there is no whole line left that can be understood.
+
+        Read from the end of the last whole line each time: what stands behind it may be cut off and written anew.
+        """
+        size = CHUNK_BYTES
+        while data := os.pread(self._fd, size, self._offset):
+            whole = data.rfind(b"\n") + 1
+            if not whole and len(data) < size:
+                break
+            self._offset += whole
+            size = CHUNK_BYTES if whole else size * 2
+            lines = data[:whole].split(b"\n")[:-1]
+            if self._beyond:
+                lines = [line for line in lines if _sequence(line) > self._beyond]
+            if found := _decoded(lines, self.segment):
+                return found
+        return []
 
     def later(self) -> Segment | None:
         """Return the next segment; where there is one, nothing will be appended to this one."""
@@ -160,8 +153,8 @@ class _Reading:
 
     def leave(self, later: Segment) -> "_Reading | None":
         """Go on to the next segment."""
-        if self._torn:
-            _log.warning("journal line torn", segment=str(self.segment.path(self._directory)), bytes=len(self._torn))
+        if torn := os.fstat(self._fd).st_size - self._offset:
+            _log.warning("journal line torn", segment=str(self.segment.path(self._directory)), bytes=torn)
         self.close()
         return _open(self._directory, later)
 
@@ -209,6 +202,20 @@ class _Watches:
             pass  # the folder was removed, and its watch with it
 
 
+def _behind(directory: str, after: Position) -> "_Reading | None":
+    """Open the segment that holds the line behind ``after``, or the first that came later."""
+    holding: Segment | None = None
+    for segment in segments(directory):
+        if segment.generation == after.generation and segment.first <= after.sequence + 1:
+            holding = segment
+        elif (segment.generation, segment.first) > (after.generation, after.sequence):
+            holding = holding or segment
+            break
+    if holding is None:
+        return None
+    return _open(directory, holding, after.sequence if holding.generation == after.generation else 0)
+
+
 def _newest(directory: str) -> "_Reading | None":
     """Open the newest segment that begins with a whole snapshot."""
     for segment in reversed(segments(directory)):
@@ -222,11 +229,17 @@ def _newest(directory: str) -> "_Reading | None":
     return None
 
 
-def _open(directory: str, segment: Segment) -> "_Reading | None":
+def _open(directory: str, segment: Segment, beyond: int = 0) -> "_Reading | None":
     try:
-        return _Reading(directory, segment)
+        return _Reading(directory, segment, beyond)
     except FileNotFoundError:
-        return _newest(directory)  # acknowledged and removed under our eyes
+        return None  # removed under our eyes
+
+
+def _sequence(line: bytes) -> int:
+    """Return the line's sequence number, or a large one where it cannot be seen at a glance."""
+    found = _SEQUENCE.match(line)
+    return int(found[1]) if found else sys.maxsize
 
 
 def _is_snapshot(line: bytes) -> bool:
@@ -236,11 +249,11 @@ def _is_snapshot(line: bytes) -> bool:
         return False
 
 
-def _decoded(lines: list[bytes], segment: Segment) -> list[Event]:
-    found: list[Event] = []
+def _decoded(lines: list[bytes], segment: Segment) -> list[tuple[Event, bytes]]:
+    found: list[tuple[Event, bytes]] = []
     for line in lines:
         try:
-            found.append(decode(line))
+            found.append((decode(line), line))
         except JournalLineError as error:
             _log.warning("journal line skipped", generation=segment.generation, error=str(error))
     return found
@@ -263,10 +276,3 @@ def _names(directory: str) -> list[str]:
         return sorted(entry.name for entry in os.scandir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
