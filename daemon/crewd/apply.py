@@ -4,8 +4,8 @@ It loads the configuration itself, renders, verifies with supervisor's own parse
 symlink, and tells the engine. Rules:
 
 1. Nothing is switched before all of it is loaded, rendered and verified.
-2. The engine's no undoes the switch. An engine that does not answer at all leaves it: what is in force was verified,
-   and supervisord starts from it.
+2. The engine's no undoes the switch. An engine that does not answer leaves it, and that is said: what is in force was
+   verified, and supervisord starts from it.
 3. It never reads standard input, and never runs as anybody but its caller.
 4. One JSON object on standard output. Exit 78 with one line per mistake on standard error where the configuration is
    wrong, 1 with one line where anything else is.
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import click
 
-from crewd.config import load
+from crewd.config import Loaded, load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError, Problem, TargetError
 from crewd.model.home import Home
@@ -48,7 +48,9 @@ class Outcome:
     changed: bool
     plan: Plan
     engine: Json | None = None
-    """The engine's answer; None where none runs."""
+    """The engine's answer; None where none runs, or none came."""
+    unconfirmed: str = ""
+    """Why none came from an engine that runs: it may take the configuration over, or have done so."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self, loading: tuple[Problem, ...] = ()) -> Json:
@@ -57,6 +59,7 @@ class Outcome:
             "name": self.name,
             "changed": self.changed,
             "engine": self.engine,
+            "unconfirmed": self.unconfirmed,
             "warnings": [*map(str, loading), *self.warnings],
             "plan": {
                 "added": list(self.plan.added),
@@ -68,18 +71,24 @@ class Outcome:
         }
 
 
-def check(spec: CrewSpec, home: Home, source: str) -> Outcome:
+def load_here(source: str, home: Home) -> tuple[Loaded, Surroundings]:
+    """Load the configuration and look up on this machine what it names; raises ConfigError with all mistakes."""
+    found: list[Surroundings] = []
+    loaded = load(source, look=lambda spec, where: found.append(gather(spec, home, where)))
+    return loaded, found[0]
+
+
+def check(spec: CrewSpec, surroundings: Surroundings, home: Home, source: str) -> Outcome:
     """Render and verify, and touch nothing; raises CrewdError."""
-    surroundings = gather(spec, home, source)
     rendering = render(spec, home, surroundings, source)
     _verify_elsewhere(spec, surroundings, source)
     old = generation.table_in_force(home)
     return Outcome(rendering.name, rendering.name != generation.current(home), plan(old, rendering.table))
 
 
-def apply(spec: CrewSpec, home: Home, source: str) -> Outcome:
+def apply(spec: CrewSpec, surroundings: Surroundings, home: Home, source: str) -> Outcome:
     """Put the crew in force; raises CrewdError. The folders are prepared, and the caller holds the lock."""
-    rendering = render(spec, home, gather(spec, home, source), source)
+    rendering = render(spec, home, surroundings, source)
     verify(rendering, home, source)
     return _switch(rendering, home)
 
@@ -100,17 +109,19 @@ def _switch(rendering: Rendering, home: Home) -> Outcome:
     generation.write_readable(home.supervisorctl_conf, GENERATED + control_text(home))
     if changed:
         generation.switch(home, rendering.name)
-    engine = _tell_or_undo(home, rendering.name, before)
+    engine, unconfirmed = _tell_or_undo(home, rendering.name, before)
     generation.prune(home, frozenset({rendering.name, before or rendering.name}))
     warnings = _warnings(conf_before, rendering.conf_text, running=engine is not None)
-    return Outcome(rendering.name, changed, plan(old, rendering.table), engine, warnings)
+    return Outcome(rendering.name, changed, plan(old, rendering.table), engine, unconfirmed, warnings)
 
 
-def _tell_or_undo(home: Home, name: str, before: str | None) -> Json | None:
-    """Tell the engine; where it refuses, put the former generation in force again."""
+def _tell_or_undo(home: Home, name: str, before: str | None) -> tuple[Json | None, str]:
+    """Tell the engine; where it refuses, put the former generation in force again. Return its answer, or why not."""
     try:
-        return _tell(home, name, changed=name != before)
-    except EngineFault as refused:
+        return _tell(home, name, changed=name != before), ""
+    except TargetError as refused:
+        if refused.retryable and not isinstance(refused, EngineFault):
+            return None, str(refused)
         if name != before:
             generation.switch(home, before)
         raise TargetError(f"{refused}; the former configuration stays in force") from None
@@ -155,16 +166,16 @@ def main(config_path: str | None, *, check_only: bool) -> None:
 
 
 def _checked(source: str, home: Home) -> Json:
-    loaded = load(source)
-    return check(loaded.spec, home, source).to_json(loaded.warnings)
+    loaded, surroundings = load_here(source, home)
+    return check(loaded.spec, surroundings, home, source).to_json(loaded.warnings)
 
 
 def _applied(source: str, home: Home) -> Json:
     """Load inside the lock: who applies last has read the file last."""
     generation.prepare(home)
     with generation.locked(home):
-        loaded = load(source)
-        return apply(loaded.spec, home, source).to_json(loaded.warnings)
+        loaded, surroundings = load_here(source, home)
+        return apply(loaded.spec, surroundings, home, source).to_json(loaded.warnings)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -15,6 +15,7 @@ from crewd.errors import ConfigError, CrewdError
 if TYPE_CHECKING:
     from crewd.config import Loaded
     from crewd.model.home import Home
+    from crewd.supervisord.surroundings import Surroundings
 
 EX_CONFIG = 78
 
@@ -46,10 +47,10 @@ def run(config: str | None, log_format: str, log_level: str) -> None:
 def check(config: str | None) -> None:
     """Validate everything, touch nothing."""
     with _refusals():
-        from crewd.apply import check as rehearse  # noqa: PLC0415 - as above
+        from crewd import apply  # noqa: PLC0415 - as above
 
-        loaded, home, path = _load(config)
-        rehearse(loaded.spec, home, path)
+        loaded, surroundings, home, path = _load(config)
+        apply.check(loaded.spec, surroundings, home, path)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
     workers = loaded.spec.workers
@@ -64,10 +65,9 @@ def render(config: str | None) -> None:
     with _refusals():
         from crewd.supervisord.render import render as rendered  # noqa: PLC0415 - as above
         from crewd.supervisord.secrets import masked  # noqa: PLC0415 - as above
-        from crewd.supervisord.surroundings import gather  # noqa: PLC0415 - as above
 
-        loaded, home, path = _load(config)
-        spec, surroundings = masked(loaded.spec, gather(loaded.spec, home, path))
+        loaded, surroundings, home, path = _load(config)
+        spec, surroundings = masked(loaded.spec, surroundings)
         text = rendered(spec, home, surroundings, path).conf_text
     click.echo(text, nl=False)
 
@@ -81,13 +81,13 @@ def schema(*, sample: bool) -> None:
     click.echo(config.sample() if sample else json.dumps(config.json_schema(), indent=2))
 
 
-def _load(config: str | None) -> "tuple[Loaded, Home, str]":
-    from crewd.config import load  # noqa: PLC0415 - as above
+def _load(config: str | None) -> "tuple[Loaded, Surroundings, Home, str]":
+    from crewd.apply import load_here  # noqa: PLC0415 - as above
     from crewd.config.home import home_from  # noqa: PLC0415 - as above
 
     home = home_from(os.environ)
     path = config or home.config
-    return load(path), home, path
+    return *load_here(path, home), home, path
 
 
 @contextmanager

@@ -48,9 +48,6 @@ def _check_paths(worker: Worker) -> None:
     if program.startswith("/") and not os.access(program, os.X_OK):
         state = "cannot be executed" if os.path.exists(program) else "does not exist"  # noqa: PTH110
         worker.warn("command", f"{shown(program)} {state} now: starts fail until that changes")
-    file = spec.environment_file
-    if file is not None and not file.startswith("-") and not os.path.isfile(file):  # noqa: PTH113
-        worker.warn("environment_file", f"{shown(file)} does not exist now: write -{file} if it may be missing")
 
 
 def _check_delays(worker: Worker) -> None:

@@ -30,8 +30,10 @@ class Parsed:
     root: Node
 
 
-def read_crew(main: Parsed | None, drop_ins: list[Parsed], report: Report, reader: Self) -> CrewSpec:
-    """Return the crew that the files describe; what is wrong is reported and left out."""
+def read_crew(
+    main: Parsed | None, drop_ins: list[Parsed], report: Report, reader: Self
+) -> tuple[CrewSpec, Mapping[str, Worker]]:
+    """Return the crew that the files describe, and its workers as read; what is wrong is reported and left out."""
     sections = _sections(main, report) if main else {}
     daemon: Settings = read_section(CREWD, sections["crewd"]) if "crewd" in sections else _NOTHING
     engine: Settings = read_section(SUPERVISORD, sections["supervisord"]) if "supervisord" in sections else _NOTHING
@@ -57,7 +59,7 @@ def read_crew(main: Parsed | None, drop_ins: list[Parsed], report: Report, reade
         _check_listener_names(engine["eventlisteners"], workers, report)
     if main and not spots:
         report.warn(Place(main.file, 1, 1), "workers", "there are no workers: write them here or into conf.d/*.yaml")
-    return crew
+    return crew, workers
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from crewd.model.spec import (
 )
 
 INSTANCES_MOST = 10_000
+SIZE_MOST = 2**50
 STOP_SIGNALS = ("TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2")
 
 
@@ -61,6 +62,15 @@ _UMASK = Parsed(
     quantities.umask,
     {"type": ["string", "integer"], "pattern": quantities.UMASK_PATTERN, "minimum": 0, "maximum": 777},
 )
+_LISTEN = Parsed(
+    "an address of the loopback interface",
+    quantities.listen,
+    {"type": "string", "pattern": quantities.LISTEN_PATTERN},
+    lambda address: address or "none",
+)
+_DATABASE = Parsed(
+    "a database", quantities.database, {"type": "string", "pattern": quantities.DATABASE_PATTERN}, secret=True
+)
 _NOT_BUILT = dict.fromkeys(
     (word.value for word in _Deployment if word is not _Deployment.LOCAL),
     "this version runs workers on this machine only: write local",
@@ -83,6 +93,39 @@ CREWD = Section(
             Choice(SupervisordOwner),
             "supervisord",
             "Who starts supervisord: the daemon itself (own), or somebody else, such as a systemd unit (external).",
+        ),
+        Key(
+            "listen",
+            _LISTEN,
+            "listen",
+            "Where metrics and health are served over TCP, on the loopback interface only; `CREWD_LISTEN` goes before "
+            "it. A change takes effect when the daemon is started next.",
+        ),
+        Key(
+            "database",
+            _DATABASE,
+            "database",
+            "Where what happened is kept: sqlite, a file in the state directory, or the URL of a PostgreSQL database "
+            "that is this crew's alone; `CREWD_DATABASE_URL` goes before it. A change takes effect when the daemon is "
+            "started next.",
+        ),
+        Key(
+            "retention_sec",
+            Duration(above=True, endless=True),
+            "retention_sec",
+            "How long events are kept in the database. Totals are kept for ever.",
+        ),
+        Key(
+            "retention_bytes",
+            Size(SIZE_MOST),
+            "retention_bytes",
+            "How much space the events may take in the database, about; 0: any. The oldest go first.",
+        ),
+        Key(
+            "sample_interval_sec",
+            Duration(least=1.0, most=3600.0),
+            "sample_interval_sec",
+            "How often CPU, memory and open files of the workers are looked at.",
         ),
     ),
 )

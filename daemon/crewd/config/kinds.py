@@ -200,7 +200,8 @@ class Duration(Kind[float]):
     @property
     def words(self) -> str:
         """Say the bounds that are not plain."""
-        return "a duration" + (" above 0" if self.above else "") + (" or infinity" if self.endless else "")
+        least = f" from {quantities.written_duration(self.least)}" if self.least else ""
+        return "a duration" + (" above 0" if self.above else least) + (" or infinity" if self.endless else "")
 
     def read(self, spot: Spot) -> float:
         """Read a number of seconds, or numbers with units."""
@@ -276,6 +277,8 @@ class Parsed(Kind[T]):
     parse: Callable[[str], T]
     text: Schema
     show: Callable[[T], str] = str
+    secret: bool = False
+    """Whether no message may repeat what was written."""
 
     @property
     def words(self) -> str:
@@ -290,6 +293,8 @@ class Parsed(Kind[T]):
         try:
             return self.parse(node.text)
         except ValueError as cause:
+            if self.secret:
+                raise spot.refuse(f"expects {self.words}: {cause}") from None
             raise spot.refuse(f"expects {self.words}, found {found(node)}: {cause}") from None
 
     def schema(self) -> Schema:

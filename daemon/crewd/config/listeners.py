@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from crewd.config import listener_options
 from crewd.config.accounts import USERS
 from crewd.config.kind import Kind, Refused, Schema, Spot
 from crewd.config.kinds import Text, uncut
-from crewd.config.tree import MappingNode, ScalarNode
+from crewd.config.tree import MappingNode, ScalarNode, shown
 from crewd.config.worker_kinds import ID_MOST, ID_PATTERN, ID_RESERVED, Account, Pairs, wrong_id
 
 REQUIRED = ("command", "events")
@@ -106,7 +107,10 @@ def _read_options(spot: Spot) -> Options:
             wrong = True
             continue
         try:
-            options[key.text] = (_USER if key.text == "user" else _OPTION).read(below)
+            text = (_USER if key.text == "user" else _OPTION).read(below)
+            if fault := listener_options.wrong(key.text, text):
+                raise below.refuse(f"{fault}, found {shown(text)}")
+            options[key.text] = text
         except Refused:
             wrong = True
     present = {key.text for key, _ in spot.node.entries}

@@ -2,11 +2,13 @@
 
 Rules:
 
-1. All mistakes of all files are found in one run; a file that cannot be read hides none in the others.
+1. All mistakes of all files are found in one run; a file that cannot be read hides none in the others. Who applies has
+   more to look at (users, environment files), and what that finds is told with the rest.
 2. With any error there is no spec at all: nothing is applied in part.
 """
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from crewd.config.accounts import Self
@@ -14,7 +16,8 @@ from crewd.config.crew import Parsed, read_crew
 from crewd.config.report import Place, Report
 from crewd.config.source import read_text
 from crewd.config.tree import ScalarNode, parse
-from crewd.errors import Problem
+from crewd.config.worker import Worker
+from crewd.errors import ConfigError, Problem
 from crewd.model.spec import CrewSpec
 
 DROP_INS = "conf.d"
@@ -32,7 +35,13 @@ class Loaded:
     """The files that it came from, the main one first."""
 
 
-def load(config_path: str, reader: Self | None = None) -> Loaded:
+Where = Callable[[str, str], Problem]
+"""Takes a worker and one of its keys to a problem at that place, still without a message."""
+Look = Callable[[CrewSpec, Where], object]
+"""Looks at more than the files say; raises ConfigError. The crew may lack what was wrong in the files."""
+
+
+def load(config_path: str, reader: Self | None = None, look: Look | None = None) -> Loaded:
     """Return the crew that ``config_path`` and the files in ``conf.d`` beside it describe.
 
     Raises ConfigError with every problem of every file. ``reader``: who will run the workers; the process itself.
@@ -41,9 +50,19 @@ def load(config_path: str, reader: Self | None = None) -> Loaded:
     files = (config_path, *_drop_ins(config_path, report))
     main = _parsed(config_path, report)
     drop_ins = [parsed for file in files[1:] if (parsed := _parsed(file, report, drop_in=True)) is not None]
-    spec = read_crew(main, drop_ins, report, reader or Self.now())
+    spec, workers = read_crew(main, drop_ins, report, reader or Self.now())
+    if look is not None:
+        try:
+            look(spec, lambda worker_id, key: _place(workers, worker_id, key))
+        except ConfigError as mistakes:
+            report.add(mistakes.problems)
     report.raise_errors()
     return Loaded(spec, report.warnings, files)
+
+
+def _place(workers: Mapping[str, Worker], worker_id: str, key: str) -> Problem:
+    place, path = workers[worker_id].where(key)
+    return Problem(place.file, place.line, place.column, path, "")
 
 
 def _parsed(file: str, report: Report, *, drop_in: bool = False) -> Parsed | None:

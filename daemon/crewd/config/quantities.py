@@ -1,11 +1,15 @@
-"""Words for quantities: durations, sizes, file modes, signals. Functions of text; ValueError says what is wrong.
+"""Words for quantities, signals and addresses. Functions of text; ValueError says what is wrong.
 
 Durations are systemd.time(7)'s without months and years; sizes are supervisor's, where KB is 1024 bytes, plus KiB.
 """
 
+import ipaddress
 import re
 import signal
 from math import inf
+from urllib.parse import urlsplit
+
+from crewd.model.spec import SQLITE
 
 _UNITS_SEC = {
     **dict.fromkeys(("ms", "msec"), 0.001),
@@ -87,3 +91,37 @@ def signal_number(text: str) -> int:
         return int(signal.Signals["SIG" + text.removeprefix("SIG")])
     except KeyError:
         raise ValueError("write a signal's name such as TERM or SIGTERM") from None
+
+
+LISTEN_PATTERN = r"^(?:none|(?:localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$"
+DATABASE_PATTERN = r"^(?:sqlite|postgresql://.+)$"
+
+
+def listen(text: str) -> str:
+    """Return ``host:port`` of the loopback interface as it is written; "" for ``none``."""
+    if text == "none":
+        return ""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(LISTEN_PATTERN, text) or not 0 < int(port) < 65536:  # noqa: PLR2004 - TCP's
+        raise ValueError("write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000")
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        raise ValueError("write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000") from None
+    if not loopback:
+        raise ValueError("only the loopback interface can be listened on, for there is no access control yet")
+    return text
+
+
+def database(text: str) -> str:
+    """Return ``sqlite`` or a ``postgresql://`` URL as it is written. No message repeats it: it may hold a password."""
+    if text == SQLITE:
+        return text
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("its URL cannot be read: write postgresql://user:password@host:port/name") from None
+    if url.scheme != "postgresql" or not url.path.strip("/") or port == 0:
+        raise ValueError("write sqlite, or postgresql://user:password@host:port/name")
+    return text

@@ -1,5 +1,6 @@
 """Where a mistake is, and the list of all mistakes: reading goes on after each, so that all are told at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from crewd.errors import ConfigError, Problem
@@ -26,6 +27,10 @@ class Report:
     def error(self, place: Place, path: str, message: str) -> None:
         """Note what makes the configuration unusable."""
         self._errors.add(Problem(place.file, place.line, place.column, path, message))
+
+    def add(self, errors: Iterable[Problem]) -> None:
+        """Note errors that somebody else found."""
+        self._errors.update(errors)
 
     def warn(self, place: Place, path: str, message: str) -> None:
         """Note what is allowed and probably not meant."""

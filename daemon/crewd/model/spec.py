@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+SQLITE = "sqlite"
 DEFAULT_PRIORITY = 999
 LOG_BYTES = 50 * 1024 * 1024
 LOG_BACKUPS = 5
@@ -161,6 +162,16 @@ class DaemonSpec:
 
     on_shutdown: OnShutdown = OnShutdown.STOP
     supervisord: SupervisordOwner = SupervisordOwner.OWN
+    listen: str = "127.0.0.1:3000"
+    """Where metrics and health are served over TCP: ``host:port`` of the loopback interface; empty: nowhere."""
+    database: str = SQLITE
+    """``sqlite``, a file in the state directory, or a ``postgresql://`` URL."""
+    retention_sec: float = 30 * 86400.0
+    """How long an event is kept; ``inf``: for ever."""
+    retention_bytes: int = 512 * 1024 * 1024
+    """How much space the events may take; 0: any."""
+    sample_interval_sec: float = 15.0
+    """How often CPU, memory and open files of the workers are looked at."""
 
 
 @dataclass(frozen=True, slots=True)

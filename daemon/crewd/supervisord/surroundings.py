@@ -12,8 +12,8 @@ import os
 import platform
 import pwd
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crewd.errors import ConfigError, Problem
@@ -61,8 +61,12 @@ class _UnfitError(ValueError):
     """The value does not fit this machine."""
 
 
-def gather(spec: CrewSpec, home: Home, source: str) -> Surroundings:
-    """Return what the workers need; raises ConfigError. ``source`` is the configuration's path, for the messages."""
+Where = Callable[[str, str], Problem]
+"""Takes a worker and one of its keys to a problem at that place, still without a message."""
+
+
+def gather(spec: CrewSpec, home: Home, where: Where) -> Surroundings:
+    """Return what the workers need; raises ConfigError."""
     problems: list[Problem] = []
     lookup = _Lookup(home)
     identities: dict[str, Identity] = {}
@@ -71,9 +75,10 @@ def gather(spec: CrewSpec, home: Home, source: str) -> Surroundings:
         try:
             identities[worker.worker_id] = lookup.identity(worker)
         except _UnfitError as why:
-            problems.append(Problem(source, 0, 0, f"workers.{worker.worker_id}.user", str(why)))
+            key = "user" if worker.user is not None else "group"
+            problems.append(replace(where(worker.worker_id, key), message=str(why)))
         try:
-            files[worker.worker_id] = _environment_file(worker, source)
+            files[worker.worker_id] = _environment_file(worker, where(worker.worker_id, "environment_file"))
         except ConfigError as mistakes:
             problems.extend(mistakes.problems)
     if problems:
@@ -139,23 +144,23 @@ def _owner(path: str) -> int:
         return 0
 
 
-def _environment_file(worker: WorkerSpec, source: str) -> Mapping[str, str]:
+def _environment_file(worker: WorkerSpec, problem: Problem) -> Mapping[str, str]:
     if worker.environment_file is None:
         return {}
     optional = worker.environment_file.startswith("-")
     file = worker.environment_file.removeprefix("-")
-    path = f"workers.{worker.worker_id}.environment_file"
     try:
-        return parse(_read(file), file, path)
+        return parse(_read(file), file, problem.path)
     except FileNotFoundError as cause:
         if optional:
             return {}
-        raise ConfigError([Problem(source, 0, 0, path, f"cannot read {file}: {cause.strerror}")]) from None
+        message = f"cannot read {file}: {cause.strerror}; write -{file} if it may be missing"
+        raise ConfigError([replace(problem, message=message)]) from None
     except UnicodeDecodeError:
-        raise ConfigError([Problem(file, 0, 0, path, "must be UTF-8")]) from None
+        raise ConfigError([replace(problem, message=f"cannot read {file}: must be UTF-8")]) from None
     except (OSError, _UnfitError) as cause:
         why = cause.strerror if isinstance(cause, OSError) else cause
-        raise ConfigError([Problem(source, 0, 0, path, f"cannot read {file}: {why}")]) from None
+        raise ConfigError([replace(problem, message=f"cannot read {file}: {why}")]) from None
 
 
 def _read(file: str) -> str:

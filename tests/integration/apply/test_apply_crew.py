@@ -23,6 +23,7 @@ from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, WorkerSpec
 from crewd.supervisord import generation
 from crewd.supervisord.generation import drifted
+from harness.lookup import looked_up
 
 CREW = "workers:\n  web:\n    command: [/bin/true, '{}']\n    instances: 2\n"
 
@@ -123,6 +124,24 @@ def test_a_mistake_in_an_environment_file_is_told_at_its_line_without_its_conten
     assert lines == [f"{secrets}:2:1: workers.web.environment_file: must be KEY=value, or begin with '#'"]
 
 
+def test_all_mistakes_are_told_at_once_and_at_their_places(home, tmp_path):
+    """Of the YAML, of this machine, and of event listeners, in one list."""
+    listeners = "{one: {command: x, events: NOPE}, two: {command: x, events: TICK_5, buffer_size: abc}}"
+    Path(home.config).write_text(
+        f"supervisord:\n  eventlisteners: {listeners}\n"
+        f"workers:\n  web: {{command: [x], environment_file: {tmp_path}/none}}\n"
+        "  job: {command: [x], restart: maybe}\n"
+    )
+    lines = [line.removeprefix(f"{home.config}:") for line in run(home, expected=78)]
+
+    assert [line.split(" ")[:2] for line in lines] == [
+        ["2:46:", "supervisord.eventlisteners.one.events:"],
+        ["2:100:", "supervisord.eventlisteners.two.buffer_size:"],
+        ["4:41:", "workers.web.environment_file:"],
+        ["5:32:", "workers.job.restart:"],
+    ]
+
+
 def test_an_environment_file_that_is_no_file_is_refused_at_once(home, tmp_path):
     """A pipe would keep us waiting for ever."""
     os.mkfifo(tmp_path / "pipe")
@@ -182,7 +201,7 @@ def test_only_the_last_generations_are_kept(home):
 def run_here(home, crew):
     generation.prepare(home)
     with generation.locked(home):
-        return applying.apply(crew, home, "crew.yaml")
+        return applying.apply(crew, looked_up(crew, home), home, "crew.yaml")
 
 
 def die_before(step):

@@ -19,6 +19,7 @@ from crewd.model.spec import CrewSpec, EngineSpec, RestartMode, RestartPolicy, W
 from crewd.supervisord import generation
 from crewd.supervisord.client import Client
 from harness import EDITIONS, ENGINE_EDITIONS, Nursery, wait_for
+from harness.lookup import looked_up
 
 TELL = """
 import json, os, sys, time
@@ -62,7 +63,8 @@ def nursery():
 def apply(home, *workers, **listeners):
     generation.prepare(home)
     with generation.locked(home):
-        return applying.apply(crew(*workers, **listeners), home, "crew.yaml")
+        desired = crew(*workers, **listeners)
+        return applying.apply(desired, looked_up(desired, home), home, "crew.yaml")
 
 
 def boot(home, nursery, edition):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crewd.errors import ConfigError
+from crewd.errors import ConfigError, Problem
 from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, WorkerSpec
 from crewd.supervisord.surroundings import ENVIRONMENT_FILE_MOST, Identity, gather
@@ -21,7 +21,11 @@ def home(tmp_path):
 
 
 def surroundings(home, **settings):
-    return gather(CrewSpec({"web": WorkerSpec("web", ("true",), **settings)}), home, "crew.yaml")
+    return gather(CrewSpec({"web": WorkerSpec("web", ("true",), **settings)}), home, where)
+
+
+def where(worker_id, key):
+    return Problem("crew.yaml", 3, 7, f"workers.{worker_id}.{key}", "")
 
 
 def problem(home, **settings):
@@ -33,9 +37,9 @@ def problem(home, **settings):
 
 def test_an_unknown_user_or_group_is_a_mistake(home):
     """Before supervisord ever hears of it."""
-    assert problem(home, user="no-such-user") == "crew.yaml:0:0: workers.web.user: no such user"
-    assert problem(home, group="no-such-group") == "crew.yaml:0:0: workers.web.user: no such group"
-    assert problem(home, user="4000000000") == "crew.yaml:0:0: workers.web.user: no such user"
+    assert problem(home, user="no-such-user") == "crew.yaml:3:7: workers.web.user: no such user"
+    assert problem(home, group="no-such-group") == "crew.yaml:3:7: workers.web.group: no such group"
+    assert problem(home, user="4000000000") == "crew.yaml:3:7: workers.web.user: no such user"
 
 
 @as_root

@@ -82,7 +82,7 @@ RIGHT = [
     {"workers": {"w": {"command": ["x", "y"], "restart_sec": "1min 30s", "umask": "022", "user": None}}},
     {"workers": {"w": {"command": "x", "start_limit_interval_sec": "infinity", "success_exit_status": [2, "SIGTERM"]}}},
     {"workers": {"w": {"command": "x", "auto_restart": True, "environment": {"A": "b", "N": 1}, "stdin": None}}},
-    {"crewd": None, "supervisord": {"eventlisteners": {"l": {"command": "x", "events": "E"}}}, "workers": None},
+    {"crewd": None, "supervisord": {"eventlisteners": {"l": {"command": "x", "events": "TICK_5"}}}, "workers": None},
     {"defaults": {"restart_sec": 0.5, "cwd": "/srv"}},
 ]
 WRONG = [

@@ -16,10 +16,6 @@ WARNINGS = [
         '4:21: workers.w.stderr_logfile: "/nowhere" is no directory now: starts fail until it is there',
     ),
     (
-        "environment_file: /nowhere",
-        '4:23: workers.w.environment_file: "/nowhere" does not exist now: write -/nowhere if it may be missing',
-    ),
-    (
         "restart_max_delay_sec: 50ms",
         (
             "4:28: workers.w.restart_max_delay_sec: 50ms is less than restart_sec (100ms), so the delay does not grow: "

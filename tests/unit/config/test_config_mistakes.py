@@ -3,6 +3,9 @@
 # ruff: noqa: E501 - a message stands in one line, as it is printed
 
 import pytest
+from supervisor.events import EventTypes
+
+from crewd.config.listener_options import EVENTS
 
 FLAG = "expects true or false"
 DURATION = "write seconds, or a number with ms, s, m, h, d or w such as 500ms or 1min 30s"
@@ -11,6 +14,9 @@ STATUS = "expects a number from 0 to 255 or a signal's name such as SIGTERM"
 LOG = "expects auto, none, or an absolute path (in which {instance} stands for the instance's name)"
 SHELL = "and no shell is used: quote it, or write [sh, -c, '…'] to have a shell"
 CUT = "holds white space at an end, or before ; or #, which supervisord cuts: change it"
+LISTEN = "expects an address of the loopback interface"
+LOOPBACK = "only the loopback interface can be listened on, for there is no access control yet"
+ADDRESS = "write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000"
 UNKNOWN = "unknown key: remove it; `crewd schema --sample` shows all there are"
 
 # a setting of the worker "w", as it stands after four spaces; column, path below workers.w, message
@@ -243,8 +249,26 @@ FILES = [
     ("workers: {w: [a]}\n", "1:14: workers.w: expects a mapping of keys, found a list"),
     ("workers:\n  w:\n", "2:3: workers.w: command is missing: write the program to run"),
     ("workers:\n  w: {name: x}\n", "2:3: workers.w: command is missing: write the program to run"),
-    ("crewd: {listen: x}\n", f"1:9: crewd.listen: {UNKNOWN}"),
-    ("crewd: {database: x}\n", f"1:9: crewd.database: {UNKNOWN}"),
+    ("crewd: {roles: x}\n", f"1:9: crewd.roles: {UNKNOWN}"),
+    ("crewd: {listen: x}\n", f"1:17: crewd.listen: {LISTEN}, found x: {ADDRESS}"),
+    ("crewd: {listen: '[::1]'}\n", f'1:17: crewd.listen: {LISTEN}, found "[::1]": {ADDRESS}'),
+    ("crewd: {listen: 127.0.0.1:70000}\n", f'1:17: crewd.listen: {LISTEN}, found "127.0.0.1:70000": {ADDRESS}'),
+    (
+        "crewd: {listen: 0.0.0.0:3000}\n",
+        f'1:17: crewd.listen: {LISTEN}, found "0.0.0.0:3000": {LOOPBACK}',
+    ),
+    (
+        "crewd: {database: mysql://me:secret@host/db}\n",
+        "1:19: crewd.database: expects a database: write sqlite, or postgresql://user:password@host:port/name",
+    ),
+    (
+        "crewd: {database: 'postgresql://me:secret@host:x/db'}\n",
+        "1:19: crewd.database: expects a database: its URL cannot be read: write postgresql://user:password@host:port/name",
+    ),
+    (
+        "crewd: {sample_interval_sec: 100ms}\n",
+        "1:30: crewd.sample_interval_sec: expects a duration from 1s, found 100ms",
+    ),
     ("crewd: {on_shutdown: kill}\n", "1:22: crewd.on_shutdown: expects stop or keep, found kill"),
     ("supervisord: {loop: fast}\n", "1:21: supervisord.loop: expects auto or stock, found fast"),
     ("defaults: {command: x}\n", "1:12: defaults.command: cannot be a default: write it to each worker"),
@@ -308,15 +332,15 @@ LISTENERS = [
     ("{l: 1}", "3:23: supervisord.eventlisteners.l: expects a mapping of options, found 1"),
     ("{l: {command: x}}", "3:23: supervisord.eventlisteners.l: events is missing: an event listener needs it"),
     (
-        "{l: {command: x, events: E, redirect_stderr: true}}",
-        "3:47: supervisord.eventlisteners.l.redirect_stderr: is no option that an event listener may have: see [eventlistener:x] in supervisor's manual",
+        "{l: {command: x, events: TICK_5, redirect_stderr: true}}",
+        "3:52: supervisord.eventlisteners.l.redirect_stderr: is no option that an event listener may have: see [eventlistener:x] in supervisor's manual",
     ),
     (
-        "{l: {command: x, events: E, start_secs: 1}}",
-        "3:47: supervisord.eventlisteners.l.start_secs: is no option that an event listener may have: did you mean startsecs?",
+        "{l: {command: x, events: TICK_5, start_secs: 1}}",
+        "3:52: supervisord.eventlisteners.l.start_secs: is no option that an event listener may have: did you mean startsecs?",
     ),
     (
-        '{l: {command: "x\\n[program:evil]", events: E}}',
+        '{l: {command: "x\\n[program:evil]", events: TICK_5}}',
         "3:33: supervisord.eventlisteners.l.command: holds a line break, which no value may",
     ),
     (
@@ -324,22 +348,39 @@ LISTENERS = [
         "3:44: supervisord.eventlisteners.l.events: expects text, a number, true or false, found a list",
     ),
     (
-        "{l: {command: x, events: E, user: no-such-user}}",
-        '3:53: supervisord.eventlisteners.l.user: there is no user "no-such-user" on this machine: create it, or name another',
+        "{l: {command: x, events: TICK_5, user: no-such-user}}",
+        '3:58: supervisord.eventlisteners.l.user: there is no user "no-such-user" on this machine: create it, or name another',
     ),
     (
-        "{'l]': {command: x, events: E}}",
+        "{'l]': {command: x, events: TICK_5}}",
         '3:20: supervisord.eventlisteners."l]": is no listener\'s name: use letters, digits, _ . -, beginning with a letter or digit',
     ),
     (
-        "{w: {command: x, events: E}}",
+        "{w: {command: x, events: TICK_5}}",
         "3:20: supervisord.eventlisteners.w: is also the name of a worker: rename the listener",
     ),
     (
-        "{w-0: {command: x, events: E}}",
+        "{w-0: {command: x, events: TICK_5}}",
         "3:20: supervisord.eventlisteners.w-0: is also the name of an instance of a worker: rename the listener",
     ),
-    ('{l: {command: "x ;y", events: E}}', f"3:33: supervisord.eventlisteners.l.command: {CUT}"),
+    *(
+        (
+            f"{{l: {{command: x, events: TICK_5, {option}: {text}}}}}",
+            f'3:{54 + len(option)}: supervisord.eventlisteners.l.{option}: expects {expected}, found "{text}"',
+        )
+        for option, text, expected in (
+            ("buffer_size", "0", "a whole number from 1"),
+            ("priority", "high", "a whole number"),
+            ("startsecs", "-1", "a whole number from 0"),
+            ("autorestart", "maybe", "true, false or unexpected"),
+            ("stopasgroup", "maybe", "true or false"),
+            ("stopsignal", "BOOM", "a signal's name such as TERM"),
+            ("umask", "8", "octal digits such as 022"),
+            ("exitcodes", "one", "exit codes with commas between them"),
+            ("stderr_logfile_maxbytes", "5XB", "a size such as 50MB"),
+        )
+    ),
+    ('{l: {command: "x ;y", events: TICK_5}}', f"3:33: supervisord.eventlisteners.l.command: {CUT}"),
     ('{l: {command: x, events: "#E"}}', f"3:44: supervisord.eventlisteners.l.events: {CUT}"),
 ]
 
@@ -413,3 +454,8 @@ workers:
         "workers.b",
         "workers.b.restart",
     ]
+
+
+def test_every_event_type_of_supervisor_may_be_listened_to():
+    """As the installed supervisor names them."""
+    assert {name for name in vars(EventTypes) if name.isupper()} == set(EVENTS)
