@@ -39,3 +39,11 @@ class TargetError(CrewdError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         self.retryable = retryable
         super().__init__(message)
+
+
+class StoreError(CrewdError):
+    """The database cannot be used now, or at all. ``retryable`` where trying again may help without anybody's doing."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        self.retryable = retryable
+        super().__init__(message)

@@ -12,7 +12,7 @@ from supervisor.states import ProcessStates
 
 from crewd.model.record import Record, Standing
 from crewd.model.spec import Loop
-from crewd_supervisord import hooks, runner
+from crewd_supervisord import boot_lock, hooks, runner
 from crewd_supervisord.boot import boot, deafen
 from crewd_supervisord.clock import boot_id
 from crewd_supervisord.endings import wait_knowing
@@ -53,6 +53,7 @@ def make_engine(supervisord: Any, directory: str) -> Any:
         _restart_natively(supervisord, _recalled(directory))
         return _Nothing()
     finally:
+        boot_lock.release()
         _calm_the_collector()
 
 

@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from crewd.app.lock import locked
+from crewd.app.memory import Memory
 from crewd.app.service import Systemd
 from crewd.config import load
 from crewd.config.home import home_from
@@ -29,6 +30,10 @@ RPC_DEADLINE_SEC = 5.0
 
 class SystemClock:
     """The machine's clock. Implements ``reconcile.port.Clock``."""
+
+    def time(self) -> float:
+        """Return unix seconds."""
+        return time.time()
 
     def monotonic(self) -> float:
         """Return seconds since some fixed point."""
@@ -74,7 +79,8 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         service=service,
         clock=SystemClock(),
     )
-    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec)
+    memory = Memory(home.memory)
+    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), memory.remember)
     events = asyncio.get_running_loop()
     events.add_signal_handler(signal.SIGHUP, loop.hangup)
     for ending in (signal.SIGTERM, signal.SIGINT):

@@ -79,6 +79,11 @@ class Home:
         return f"{self.log}/workers"
 
     @property
+    def memory(self) -> str:
+        """What the daemon's own part of the configuration said when it was right last."""
+        return f"{self.lib}/last-good.json"
+
+    @property
     def lock(self) -> str:
         """The daemon's lock: one daemon per state directory."""
         return f"{self.lib}/crewd.lock"

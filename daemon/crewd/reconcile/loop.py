@@ -19,12 +19,15 @@ from typing import Any, assert_never
 import structlog
 
 from crewd.errors import TargetError
-from crewd.model.facts import GenerationBegan, GenerationEnded, SegmentOpened
+from crewd.model.facts import GenerationBegan, GenerationEnded
 from crewd.reconcile import supervision as decided
+from crewd.reconcile.bulletin import Bulletin, News
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.narrative import Say, narrate, say
 from crewd.reconcile.port import (
+    Applied,
     Applier,
+    ApplyResult,
     Batch,
     Clock,
     Engine,
@@ -36,7 +39,7 @@ from crewd.reconcile.port import (
     Reaper,
     ServiceManager,
 )
-from crewd.reconcile.supervision import Action, Actions, Life, Supervision, Wanted
+from crewd.reconcile.supervision import Action, Actions, Applies, Life, Supervision, Wanted
 
 BEAT_SEC = 10.0
 """How often the loop proves that it works, where the service manager does not ask for more."""
@@ -70,18 +73,27 @@ class World:
 
 
 class Loop:
-    """One run of the daemon. ``read_wanted`` reads what the file says to the daemon; None where it is wrong."""
+    """One run of the daemon.
+
+    ``read_wanted`` reads what the file says to the daemon; None where it is wrong. ``last`` is what it said when it was
+    right last, and ``remember`` keeps that for the next daemon.
+    """
 
     def __init__(
         self,
         world: World,
         read_wanted: Callable[[], Awaitable[Wanted | None]],
         beat_sec: float | None = None,
+        last: Wanted | None = None,
+        remember: Callable[[Wanted], object] = lambda _wanted: None,
     ) -> None:
         self.crew = Crew()
-        self.supervision = Supervision()
+        self.supervision = Supervision(last)
+        self.applies = Applies()
+        self.bulletin = Bulletin()
         self._world = world
         self._read_wanted = read_wanted
+        self._remember = remember
         self._beat_sec = beat_sec or BEAT_SEC
         self._inbox: asyncio.Queue[Entry] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,6 +153,8 @@ class Loop:
                 self._terminate(action.within_sec)
             case decided.Kill():
                 self._kill()
+            case decided.Reap():
+                self._reap()
             case decided.Exit():
                 self._exit = action
             case _:
@@ -183,6 +197,11 @@ class Loop:
         if self._process is not None:
             self._process.kill()
 
+    def _reap(self) -> None:
+        if self._kills_workers or not self._said_goodbye.is_set():
+            for instance in self._world.reaper.end(self.crew.running(), self.crew.intended()):
+                self._say(say("warning", "leftover ended", instance=instance))
+
     # -- what takes time
 
     async def _look(self, after_sec: float) -> None:
@@ -194,7 +213,8 @@ class Loop:
             self._post(self.supervision.absent)
         except TargetError as error:
             message = str(error)
-            self._post(lambda: self.supervision.foreign(message))
+            unknown = self.supervision.unanswered if error.retryable else self.supervision.foreign
+            self._post(lambda: unknown(message))
         else:
             self._post(lambda: self.supervision.found(version, self._world.clock.monotonic()))
 
@@ -239,15 +259,19 @@ class Loop:
         if process is not self._process:
             return None
         self._process = None
-        if self._kills_workers:
-            for instance in self._world.reaper.end(self.crew.running()):
-                self._say(say("warning", "leftover ended", instance=instance))
         return self.supervision.ended(status, words, self._world.clock.monotonic())
 
     async def _apply(self) -> None:
         """Put the file in force, and read meanwhile what it says to the daemon itself."""
         result, wanted = await asyncio.gather(self._world.applier.apply(), self._read_wanted())
-        self._post(lambda: self.supervision.applied(result, wanted))
+        self._post(lambda: self._applied(result, wanted))
+
+    def _applied(self, result: ApplyResult, wanted: Wanted | None) -> Actions:
+        self.applies.successful = isinstance(result, Applied)
+        if self.applies.successful:
+            self.applies.at = self._world.clock.time()
+            self._remember(wanted or self.supervision.wanted)
+        return self.supervision.applied(result, wanted)
 
     async def _overdue(self, within_sec: float) -> None:
         await self._world.clock.sleep(within_sec)
@@ -275,7 +299,10 @@ class Loop:
         await dealt_with.wait()
 
     def _observe(self, batch: Batch) -> Actions | None:
+        lines = dict(zip((event.sequence for event in batch.events), batch.lines, strict=True))
         for before, event in self.crew.observe(batch):
+            if not batch.history:
+                self.bulletin.publish(News(batch.generation, event, lines[event.sequence]))
             if isinstance(event.fact, GenerationEnded):
                 self._said_goodbye.set()
             elif isinstance(event.fact, GenerationBegan):
@@ -288,21 +315,7 @@ class Loop:
             self._spawn(self._status_soon())
         if batch.history:
             return None
-        self._acknowledge_later(batch)
         return self.supervision.caught_up(self.crew.generation) if not self.supervision.ready else None
-
-    def _acknowledge_later(self, batch: Batch) -> None:
-        if any(isinstance(event.fact, SegmentOpened) for event in batch.events):
-            self._spawn(self._acknowledge())
-
-    async def _acknowledge(self) -> None:
-        surplus = self._world.journal.surplus()
-        if surplus is None or self.supervision.life is not Life.UP:
-            return
-        try:
-            await self._world.engine.acknowledge(*surplus)
-        except TargetError as error:
-            self._say(say("warning", "cannot acknowledge the journal", error=str(error)))
 
     async def _status_soon(self) -> None:
         await self._world.clock.sleep(STATUS_SEC)

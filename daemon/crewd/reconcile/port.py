@@ -6,9 +6,10 @@ Rules:
 2. Every call has a deadline of its own; only ``Process.ended`` and ``Journal.follow`` wait for ever.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
 from crewd.errors import TargetError
 from crewd.model.facts import Event
@@ -51,11 +52,24 @@ class EngineVersion:
     mode_reason: str = ""
     sequence: int = 0
     """The last sequence number that the journal gave out."""
+    journal_error: str = ""
+    """Why the journal cannot be written now; empty where it can."""
 
     @property
     def spoken(self) -> bool:
         """Whether this daemon may tell it to do anything."""
         return self.rpc == RPC_VERSION
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the journal: the last line that is dealt with. Sorts as the lines were written."""
+
+    generation: str = ""
+    sequence: int = 0
+
+
+BEGINNING = Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,8 @@ class Batch:
     generation: str
     events: tuple[Event, ...]
     history: bool = False
+    lines: tuple[bytes, ...] = ()
+    """The line of each event as it was written, without its newline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,8 @@ class Applied:
     warnings: tuple[str, ...] = ()
     told: bool = False
     """Whether a running engine took it over."""
+    unconfirmed: str = ""
+    """Why it is not known whether a running engine took it over; empty where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +117,15 @@ class ApplyFailed:
 ApplyResult = Applied | ApplyRefused | ApplyFailed
 
 
+class Verb(StrEnum):
+    """What can be asked of instances. Queued by the engine: the journal tells when it happened."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    RESET_FAILED = "reset_failed"
+
+
 class Engine(Protocol):
     """supervisord with crewd's engine, over XML-RPC."""
 
@@ -108,6 +135,18 @@ class Engine(Protocol):
 
     async def acknowledge(self, generation: str, sequence: int) -> None:
         """Let the engine remove the journal up to and including this line."""
+        ...
+
+    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
+        """Ask for it; return what was done, in words, by instance."""
+        ...
+
+    async def why(self, instance: str) -> Mapping[str, Any]:
+        """Return the instance's last exits, the verdicts, its policy: ``crewd.why`` of docs/reference/engine-rpc.md."""
+        ...
+
+    async def shutdown(self) -> None:
+        """Ask supervisord to end, with all workers."""
         ...
 
 
@@ -151,12 +190,11 @@ class Launcher(Protocol):
 class Journal(Protocol):
     """The engine's journal."""
 
-    def follow(self) -> AsyncGenerator[Batch, None]:
-        """Yield all lines from the newest snapshot on, then whatever is appended, for ever."""
-        ...
+    def follow(self, after: Position | None = None) -> AsyncGenerator[Batch, None]:
+        """Yield all lines from the newest snapshot on, then whatever is appended, for ever.
 
-    def surplus(self) -> tuple[str, int] | None:
-        """Return the last line, as generation and sequence, that nobody needs any more; None where there is none."""
+        With ``after``, all lines behind that place instead, from whichever generations there still are.
+        """
         ...
 
 
@@ -171,8 +209,34 @@ class Applier(Protocol):
 class Reaper(Protocol):
     """Ends workers that a killed supervisord left behind when no other will come to do it."""
 
-    def end(self, left: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
-        """Kill these, by instance: pid and start time in ticks. Return the instances that were still alive."""
+    def end(self, left: Mapping[str, tuple[int, int]], tokens: Mapping[str, str]) -> tuple[str, ...]:
+        """Kill these; return the instances that were still alive.
+
+        ``left``: by instance, pid and start time in ticks. ``tokens``: instances by the CREWD_SPAWN of a process whose
+        pid nobody could note any more.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an instance uses, all processes that descend from it included. None where it may not be read."""
+
+    cpu_sec: float
+    """Since it started, ended children included."""
+    cpu_share: float
+    """Of one core, since it was sampled before: 1.0 is a whole core."""
+    rss_bytes: int
+    pss_bytes: int | None
+    open_fds: int | None
+    processes: int
+
+
+class Sampler(Protocol):
+    """Looks at /proc."""
+
+    def sample(self, running: Mapping[str, tuple[int, int]]) -> Mapping[str, Usage]:
+        """Return what these use, by instance: pid and start time in ticks. Blocks for a while; never fails."""
         ...
 
 
@@ -185,7 +249,11 @@ class ServiceManager(Protocol):
 
 
 class Clock(Protocol):
-    """Elapsed time."""
+    """Time."""
+
+    def time(self) -> float:
+        """Return unix seconds, by the wall clock."""
+        ...
 
     def monotonic(self) -> float:
         """Return seconds since some fixed point."""

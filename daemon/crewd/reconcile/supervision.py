@@ -13,12 +13,16 @@ Rules:
 2. A supervisord that was taken over is never stopped, nor is one whose RPC version is not ours told to do anything.
 3. A broken configuration changes nothing: it ends the daemon only at its start, and only where no supervisord runs.
 4. An own supervisord that dies is started at once; one that dies again within STEADY_SEC is started ever more slowly.
-5. READY is said once: when the first rendering is in force and the picture has caught up, or there is nothing to wait
-   for but an external supervisord.
+5. What is in force on the disk must be in force in supervisord: one that answers with another table is told again.
+6. One question whether a supervisord answers is under way at most, and its answer counts only where none is known of.
+7. One of ours that ends without having said that it stopped its workers left some of them: the end of the daemon is
+   theirs, too.
+8. READY is said once: when the first rendering is in force and the picture has caught up, or there is nothing to wait
+   for but an external supervisord, or a journal that cannot be written (a full disk).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import inf
 
@@ -55,17 +59,19 @@ class Wanted:
     on_shutdown: OnShutdown = OnShutdown.STOP
     owner: SupervisordOwner = SupervisordOwner.OWN
     stop_within_sec: float = STOP_SLACK_SEC + 10.0
+    spec: CrewSpec | None = None
+    """All of it, as it is in force; None while that is not known."""
 
 
 def wanted_of(spec: CrewSpec) -> Wanted:
     """Return what the configuration says to the daemon itself."""
     within = longest_stop_sec(spec) + STOP_SLACK_SEC
-    return Wanted(spec.daemon.on_shutdown, spec.daemon.supervisord, within)
+    return Wanted(spec.daemon.on_shutdown, spec.daemon.supervisord, within, spec)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Ask whether a supervisord answers. Comes back as ``found``, ``absent`` or ``foreign``."""
+    """Ask whether a supervisord answers. Comes back as ``found``, ``absent``, ``unanswered`` or ``foreign``."""
 
     after_sec: float = 0.0
 
@@ -100,6 +106,11 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Reap:
+    """End what a supervisord of ours left behind, if it did not say that it stopped its workers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell the service manager; the status line is added."""
 
@@ -114,16 +125,26 @@ class Exit:
     complaint: tuple[str, ...] = ()
 
 
-Action = Look | Apply | Start | Attach | Terminate | Kill | Notify | Exit | Say
+Action = Look | Apply | Start | Attach | Terminate | Kill | Reap | Notify | Exit | Say
 Actions = Iterator[Action]
+
+
+@dataclass(slots=True)
+class Applies:
+    """How the last apply went. One writer: the loop."""
+
+    successful: bool | None = None
+    """None before the first."""
+    at: float | None = None
+    """When the last successful one was, in unix seconds."""
 
 
 class Supervision:
     """The state, and one method per event."""
 
-    def __init__(self) -> None:
-        self.wanted = Wanted()
-        """What the file said when it was right last."""
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted or Wanted()
+        """What the file said when it was right last, also to an earlier daemon."""
         self.problems: tuple[str, ...] = ()
         """Why the configuration is not in force; empty where it is."""
         self.life = Life.SOUGHT
@@ -143,16 +164,31 @@ class Supervision:
         self._ever_up = False
         self._caught_up_with = ""
         self._why_gone = ""
+        self._looking = False
+        self._table = ""
+        """The rendering that we put in force last; empty before the first."""
+        self._told_again = ("", "")
+        """The generation, and the rendering, for which supervisord was told again: once is enough."""
 
     # -- the beginning
 
     def began(self) -> Actions:
         """The loop runs."""
-        yield Look()
+        yield from self._look()
+
+    def _look(self, after_sec: float = 0.0) -> Actions:
+        if not self._looking:
+            self._looking = True
+            yield Look(after_sec)
+
+    def _looked(self) -> bool:
+        """Take note of an answer; return whether it still matters."""
+        self._looking = False
+        return not self.stopping and self.life in (Life.SOUGHT, Life.AWAY)
 
     def found(self, version: EngineVersion, now: float) -> Actions:
         """A supervisord that we did not start answers: take it over."""
-        if self.stopping:
+        if not self._looked():
             return
         self._up(version)
         self.ours = False
@@ -168,6 +204,8 @@ class Supervision:
             mode=version.mode,
             mode_reason=version.mode_reason,
         )
+        if version.journal_error:
+            yield from self._journal(version)
         yield from self._first_rendering()
         yield from self._readiness()
         yield Notify()
@@ -185,12 +223,14 @@ class Supervision:
             )
         elif not self._settled:
             yield from self._apply()
+        elif version is not None:
+            yield from self._tell_again(version)
 
     def absent(self) -> Actions:
         """Nobody answers."""
-        if self.stopping or self.life is Life.UP:
+        if not self._looked():
             return
-        self.life = Life.AWAY
+        self.life, self.silent = Life.AWAY, ""
         if self._settled:
             yield from self._replace()
         elif not self.applying:
@@ -198,11 +238,23 @@ class Supervision:
 
     def foreign(self, message: str) -> Actions:
         """Somebody else answers on supervisord's socket, or somebody who cannot be talked to."""
+        if not self._looked():
+            return
         if self._ever_up:
             yield say("error", "supervisord refused", reason=message)
-            yield Look(LOOK_AGAIN_SEC)
+            yield from self._look(LOOK_AGAIN_SEC)
         else:
             yield Exit(EX_FAILED, (message,))
+
+    def unanswered(self, message: str) -> Actions:
+        """Somebody is there and does not answer now: a supervisord that is busy, or about to end."""
+        if not self._looked():
+            return
+        if not self.silent:
+            yield say("warning", "supervisord does not answer yet", why=message)
+        self.silent = message
+        yield Notify()
+        yield from self._look(LOOK_AGAIN_SEC)
 
     # -- the rendering
 
@@ -229,6 +281,9 @@ class Supervision:
         if isinstance(result, Applied):
             self.problems = ()
             self.wanted = wanted or self.wanted
+            self._table = result.name
+            if result.told and self.version is not None:
+                self.version = replace(self.version, table=result.name)
             yield from self._tell(result)
         else:
             refused = isinstance(result, ApplyRefused)
@@ -258,12 +313,21 @@ class Supervision:
         plan = {key: names(value) for key, value in result.plan.items() if value}
         yield say("info", "applied" if result.changed else "applied: nothing changed", name=result.name, **plan)
         if not result.told and self.life is Life.UP:
-            yield say("error", "supervisord was not told of the new rendering", name=result.name)
+            why = result.unconfirmed or None
+            yield say("error", "supervisord was not told of the new rendering; it will be", name=result.name, why=why)
 
     def _complain(self, words: str) -> Actions:
         yield say("error", words, problems=len(self.problems))
         for problem in self.problems:
             yield say("error", "configuration", problem=problem)
+
+    def _tell_again(self, version: EngineVersion) -> Actions:
+        """Apply again where supervisord has another rendering in force than the disk; once for each of its lives."""
+        lags = bool(self._table) and version.spoken and version.table != self._table
+        if lags and not (self.applying or self.stopping) and self._told_again != (version.generation, self._table):
+            self._told_again = (version.generation, self._table)
+            yield say("warning", "supervisord has another rendering in force", name=version.table, wanted=self._table)
+            yield from self._apply()
 
     # -- supervisord's life
 
@@ -282,8 +346,11 @@ class Supervision:
         """The one we started answers."""
         self._up(version)
         yield say("info", "supervisord answers", pid=version.pid, generation=version.generation, mode=version.mode)
+        if version.journal_error:
+            yield from self._journal(version)
         if not version.spoken:
             yield from self._first_rendering()
+        yield from self._tell_again(version)
         yield from self._readiness()
         yield Notify()
 
@@ -293,6 +360,7 @@ class Supervision:
         if self.stopping:
             self.life = Life.AWAY
             yield say("info", "supervisord stopped", how=how)
+            yield Reap()
             yield Exit(EX_OK)
         else:
             yield from self._gone(f"{how}: {last_words}" if last_words else how, now)
@@ -313,11 +381,11 @@ class Supervision:
         """Look first: somebody else may have started one meanwhile."""
         if self.wanted.owner is SupervisordOwner.EXTERNAL:
             yield from self._readiness()
-        yield Look(self._backoff())
+        yield from self._look(self._backoff())
 
     def _replace(self) -> Actions:
         if self.wanted.owner is SupervisordOwner.EXTERNAL:
-            yield Look(LOOK_AGAIN_SEC)
+            yield from self._look(LOOK_AGAIN_SEC)
         else:
             yield Start()
 
@@ -331,11 +399,16 @@ class Supervision:
         """It answered when it was asked how it is."""
         if self.life is not Life.UP:
             return
-        self.version = version
+        before, self.version = self.version, version
         if self.silent:
             self.silent = ""
             yield say("info", "supervisord answers again")
             yield Notify()
+        if before is not None and bool(before.journal_error) != bool(version.journal_error):
+            yield from self._journal(version)
+            yield Notify()
+        yield from self._tell_again(version)
+        yield from self._readiness()
 
     def unhealthy(self, message: str) -> Actions:
         """It lives but did not answer."""
@@ -343,6 +416,12 @@ class Supervision:
             self.silent = message
             yield say("error", "supervisord does not answer", why=message)
             yield Notify()
+
+    def _journal(self, version: EngineVersion) -> Actions:
+        if version.journal_error:
+            yield say("error", "supervisord cannot write its journal; events wait in memory", why=version.journal_error)
+        else:
+            yield say("info", "supervisord writes its journal again")
 
     def _up(self, version: EngineVersion) -> None:
         self.life, self.version, self._ever_up, self._why_gone = Life.UP, version, True, ""
@@ -358,7 +437,11 @@ class Supervision:
     def _readiness(self) -> Actions:
         waiting = self.life is Life.AWAY and self.wanted.owner is SupervisordOwner.EXTERNAL
         version = self.version
-        complete = self.life is Life.UP and version is not None and version.generation == self._caught_up_with
+        complete = (
+            self.life is Life.UP
+            and version is not None
+            and (version.generation == self._caught_up_with or bool(version.journal_error))
+        )
         if not self.ready and self._settled and not self.applying and not self.stopping and (complete or waiting):
             self.ready = True
             yield say("info", "ready")
@@ -372,14 +455,18 @@ class Supervision:
             yield say("warning", "still stopping; nothing is lost by waiting", signal=signal)
             return
         self.stopping = True
-        ends = self.ours and self.life in (Life.STARTING, Life.UP) and self.wanted.on_shutdown is OnShutdown.STOP
+        ends = self.ours and self.wanted.on_shutdown is OnShutdown.STOP
+        runs = self.life in (Life.STARTING, Life.UP)
         within = self.wanted.stop_within_sec
-        yield say("info", "stopping", signal=signal, supervisord="stopped" if ends else "kept")
-        yield Notify(("STOPPING=1", *(_extend(within) if ends else ())))
-        if ends:
+        fate = "gone" if not runs else "stopped" if ends else "kept"
+        yield say("info", "stopping", signal=signal, supervisord=fate, **(_HOW_TO_END if fate == "kept" else {}))
+        yield Notify(("STOPPING=1", *(_extend(within) if ends and runs else ())))
+        if ends and runs:
             yield Terminate(within)
-        else:
-            yield Exit(EX_OK)
+            return
+        if ends:
+            yield Reap()
+        yield Exit(EX_OK)
 
     def overdue(self) -> Actions:
         """It did not end in time."""
@@ -399,9 +486,11 @@ class Supervision:
     @property
     def stale(self) -> bool:
         """Whether the picture cannot be trusted to be of now."""
-        return self.life is not Life.UP or bool(self.silent)
+        return self.life is not Life.UP or bool(self.silent) or bool(self.version and self.version.journal_error)
 
     def _life_words(self) -> str:
+        if self.silent and self.life in (Life.SOUGHT, Life.AWAY):
+            return "supervisord does not answer"
         if self.life is Life.AWAY and self.wanted.owner is SupervisordOwner.EXTERNAL:
             return "waiting for supervisord"
         if self.life is Life.AWAY and self._why_gone:
@@ -410,10 +499,19 @@ class Supervision:
             return "starting supervisord"
         if self.version is not None and not self.version.spoken:
             return f"status only: the engine speaks RPC version {self.version.rpc}, not {RPC_VERSION}"
+        if self.version is not None and self.version.journal_error:
+            return f"the journal cannot be written: {self.version.journal_error}"
         return "supervisord does not answer" if self.silent else ""
 
     def _config_words(self) -> str:
-        return f"configuration not in force, {len(self.problems)} problems" if self.problems else ""
+        if self.problems:
+            return f"configuration not in force, {len(self.problems)} problems"
+        version = self.version
+        lags = self._table and self.life is Life.UP and version and version.spoken and version.table != self._table
+        return "supervisord has not taken over the configuration" if lags else ""
+
+
+_HOW_TO_END = {"end_it_by": "crewctl shutdown"}
 
 
 def _extend(within_sec: float) -> tuple[str, ...]:

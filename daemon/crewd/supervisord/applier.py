@@ -75,6 +75,7 @@ def _applied(members: Mapping[str, Any]) -> Applied:
         plan={key: _count_or_names(plan[key]) for key in PLAN if key in plan},
         warnings=tuple(str(warning) for warning in members.get("warnings") or ()),
         told=members.get("engine") is not None,
+        unconfirmed=str(members.get("unconfirmed") or ""),
     )
 
 

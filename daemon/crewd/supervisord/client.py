@@ -12,14 +12,14 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from xml.parsers.expat import ExpatError
 from xmlrpc.client import Fault, ProtocolError, ResponseError, ServerProxy, Transport
 
 from crewd.errors import TargetError
-from crewd.reconcile.port import EngineAbsent, EngineFault, EngineVersion, ForeignSupervisord
+from crewd.reconcile.port import EngineAbsent, EngineFault, EngineVersion, ForeignSupervisord, Verb
 
 DEADLINE_SEC = 10.0
 
@@ -30,6 +30,7 @@ FAILED = 30
 """supervisor's fault codes (supervisor.xmlrpc.Faults) that mean something here."""
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class Client:
@@ -140,18 +141,48 @@ class Client:
 
 
 class AsyncClient:
-    """The same for the loop, one thread for the time of a call. Implements ``reconcile.port.Engine``."""
+    """The same for the loop, one thread for the time of a call. Implements ``reconcile.port.Engine``.
 
-    def __init__(self, client: Client) -> None:
+    ``timed`` is told of every call: the method, and how many seconds it took.
+    """
+
+    def __init__(self, client: Client, timed: Callable[[str, float], object] = lambda _method, _sec: None) -> None:
         self._client = client
+        self._timed = timed
 
     async def version(self) -> EngineVersion:
         """Return who answers."""
-        return await asyncio.to_thread(self._client.version)
+        return await self._call("version", self._client.version)
 
     async def acknowledge(self, generation: str, sequence: int) -> None:
         """Let the engine remove the journal up to and including this line."""
-        await asyncio.to_thread(self._client.acknowledge, generation, sequence)
+        await self._call("acknowledge", self._client.acknowledge, generation, sequence)
+
+    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
+        """Ask for it; return what was done, in words, by instance."""
+        verbs = {
+            Verb.START: self._client.start,
+            Verb.STOP: self._client.stop,
+            Verb.RESTART: self._client.restart,
+            Verb.RESET_FAILED: self._client.reset_failed,
+        }
+        done = await self._call(verb.value, verbs[verb], instances, who)
+        return {name: str(what) for name, what in done.items()}
+
+    async def why(self, instance: str) -> Json:
+        """Return an instance's last exits with the verdict on each, its policy and what is due."""
+        return await self._call("why", self._client.why, instance)
+
+    async def shutdown(self) -> None:
+        """Ask supervisord to end, with all workers."""
+        await self._call("shutdown", self._client.shutdown)
+
+    async def _call(self, method: str, call: Callable[..., T], *arguments: Any) -> T:
+        begun = time.monotonic()
+        try:
+            return await asyncio.to_thread(call, *arguments)
+        finally:
+            self._timed(method, time.monotonic() - begun)
 
 
 def _version(members: Mapping[str, Any]) -> EngineVersion:
@@ -166,6 +197,7 @@ def _version(members: Mapping[str, Any]) -> EngineVersion:
         mode=str(members.get("mode") or ""),
         mode_reason=str(members.get("mode_reason") or ""),
         sequence=int(journal.get("sequence") or 0),
+        journal_error=str(journal.get("error") or ""),
     )
 
 

@@ -20,6 +20,10 @@ class FakeClock:
         """Unix seconds."""
         return self._wall_at_zero + self.now
 
+    def time(self) -> float:
+        """Return unix seconds."""
+        return self.wall
+
     def monotonic(self) -> float:
         """Return seconds since some fixed point."""
         return self.now

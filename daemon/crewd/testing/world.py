@@ -1,11 +1,13 @@
 """The other ports of the loop, faked around one FakeSupervisord."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any
 
 from crewd.errors import TargetError
-from crewd.model.facts import SegmentOpened
-from crewd.reconcile.port import Applied, ApplyResult, Batch, EngineVersion
+from crewd.model.facts import Event, SegmentOpened
+from crewd.model.journal_line import encode
+from crewd.reconcile.port import Applied, ApplyResult, Batch, EngineVersion, Position, Verb
 from crewd.testing.supervisord import FakeSupervisord
 
 
@@ -25,6 +27,22 @@ class FakeEngine:
         """Let the journal go."""
         self.calls += 1
         self._supervisord.acknowledge(generation, sequence)
+
+    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
+        """Ask for it."""
+        self.calls += 1
+        done: Mapping[str, str] = getattr(self._supervisord, verb.value)(instances, who)
+        return done
+
+    async def why(self, instance: str) -> Mapping[str, Any]:
+        """Return its last exits."""
+        self.calls += 1
+        return self._supervisord.why(instance)
+
+    async def shutdown(self) -> None:
+        """Ask it to end."""
+        self.calls += 1
+        self._supervisord.end()
 
 
 class FakeProcess:
@@ -99,29 +117,30 @@ class FakeJournal:
 
     def __init__(self, supervisord: FakeSupervisord) -> None:
         self._supervisord = supervisord
-        self.surplus_line: tuple[str, int] | None = None
 
-    def surplus(self) -> tuple[str, int] | None:
-        """Return what the test said."""
-        return self.surplus_line
-
-    async def follow(self) -> AsyncGenerator[Batch, None]:
-        """Yield all lines from the newest snapshot on, then whatever is appended, for ever."""
+    async def follow(self, after: Position | None = None) -> AsyncGenerator[Batch, None]:
+        """Yield all lines from the newest snapshot, or from behind ``after``, on; then whatever is appended."""
         more = asyncio.Event()
         self._supervisord.on_change.append(more.set)
         lines = self._supervisord.lines
-        starts = [index for index, (_, event) in enumerate(lines) if isinstance(event.fact, SegmentOpened)]
-        position, history = (starts or [0])[-1], True
+        position, history = _begin(lines, after), True
         while True:
             more.clear()
             while position < len(lines):
                 generation, event = lines[position]
                 position += 1
-                yield Batch(generation, (event,), history)
+                yield Batch(generation, (event,), history, (encode(event).encode().rstrip(),))
             if history:
                 history = False
                 yield Batch(lines[-1][0] if lines else "", ())
             await more.wait()
+
+
+def _begin(lines: list[tuple[str, Event]], after: Position | None) -> int:
+    if after is not None:
+        return sum(Position(generation, event.sequence) <= after for generation, event in lines)
+    starts = [index for index, (_, event) in enumerate(lines) if isinstance(event.fact, SegmentOpened)]
+    return (starts or [0])[-1]
 
 
 class FakeApplier:
@@ -148,8 +167,9 @@ class FakeReaper:
     def __init__(self) -> None:
         self.ended: tuple[str, ...] = ()
 
-    def end(self, left: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
+    def end(self, left: Mapping[str, tuple[int, int]], tokens: Mapping[str, str]) -> tuple[str, ...]:
         """End them all."""
+        _ = tokens
         self.ended = tuple(sorted(left))
         return self.ended
 

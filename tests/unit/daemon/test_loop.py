@@ -319,22 +319,6 @@ async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
         assert rig.loop.crew.sequence == rig.supervisord.version().sequence
 
 
-async def test_what_nobody_needs_is_acknowledged_at_a_new_segment() -> None:
-    """One RPC for each, none between."""
-    async with running(Rig()) as rig:
-        rig.journal.surplus_line = ("00000001-fa4e00", 7)
-        await rig.advance(60)
-        rig.supervisord.crash("web-0")
-        await rig.settle()
-        assert rig.supervisord.acknowledged is None
-
-        rig.supervisord.die()
-        await rig.settle()
-        rig.supervisord.die()
-        await rig.advance(5)
-        assert rig.supervisord.acknowledged == ("00000001-fa4e00", 7)
-
-
 async def test_a_fault_of_its_own_ends_it() -> None:
     """Loudly; systemd starts it again, and the workers do not notice."""
     rig = Rig()

@@ -19,6 +19,7 @@ from crewd.reconcile.supervision import (
     Life,
     Look,
     Notify,
+    Reap,
     Start,
     Supervision,
     Terminate,
@@ -125,7 +126,7 @@ def test_one_that_we_started_is_stopped() -> None:
 
     extended = Notify(("STOPPING=1", "EXTEND_TIMEOUT_USEC=25000000"))
     assert done(one.terminate("SIGTERM")) == [extended, Terminate(25.0)]
-    assert done(one.ended(0, "", 1.0)) == [Exit(0)]
+    assert done(one.ended(0, "", 1.0)) == [Reap(), Exit(0)]
 
 
 def test_one_that_we_started_is_kept_on_request() -> None:
@@ -151,7 +152,7 @@ def test_one_that_does_not_end_is_killed() -> None:
     list(one.terminate("SIGTERM"))
 
     assert done(one.overdue()) == [Kill()]
-    assert done(one.ended(-9, "", 9.0)) == [Exit(0)]
+    assert done(one.ended(-9, "", 9.0)) == [Reap(), Exit(0)]
 
 
 def test_one_that_dies_is_replaced_at_once() -> None:
@@ -184,6 +185,7 @@ def test_a_steady_one_is_forgiven() -> None:
     one = up(now=0.0)
     for second in range(5):
         list(one.ended(1, "", float(second)))
+        list(one.absent())
         list(one.spawned(43, float(second)))
 
     assert done(one.ended(1, "", 100.0)) == [Look(0.0)]
@@ -352,3 +354,126 @@ def test_the_status_says_how_it_is() -> None:
     list(one.ended(-9, "", 60.0))
     assert one.words("7") == "supervisord gone (killed by signal 9), starting it again; last known: 7"
     assert one.life is Life.AWAY
+
+
+def test_a_reload_in_the_backoff_asks_no_second_time() -> None:
+    """Two answers would start two supervisords."""
+    one = up(now=0.0)
+    for second in range(3):
+        list(one.ended(-9, "", float(second)))
+        list(one.absent()) if second < 2 else None
+        list(one.spawned(43, float(second))) if second < 2 else None
+    list(one.hangup())
+
+    assert done(one.applied(APPLIED, None)) == [Notify(("READY=1",))]
+    assert done(one.absent()) == [Start()]
+    list(one.spawned(43, 5.0))
+    assert done(one.absent()) == []
+
+
+def test_an_answer_that_comes_late_is_not_listened_to() -> None:
+    """While one of ours starts, whoever answers is that one."""
+    one = up(now=0.0)
+    list(one.ended(-9, "", 60.0))
+    list(one.absent())
+    list(one.spawned(43, 60.0))
+
+    assert done(one.found(VERSION, 60.0)) == []
+    assert one.ours
+    assert done(one.absent()) == []
+
+
+def test_a_stop_while_it_is_gone_ends_what_it_left() -> None:
+    """on_shutdown: stop is a promise about the workers."""
+    one = up(now=0.0)
+    list(one.ended(-9, "", 60.0))
+
+    assert done(one.terminate("SIGINT")) == [Notify(("STOPPING=1",)), Reap(), Exit(0)]
+
+
+def test_a_stop_while_one_that_was_taken_over_is_gone_ends_nothing() -> None:
+    """It was never ours, nor are its workers."""
+    one = taken_over()
+    list(one.ended(None, "", 60.0))
+
+    assert done(one.terminate("SIGTERM")) == [Notify(("STOPPING=1",)), Exit(0)]
+
+
+def test_one_that_started_on_another_rendering_is_told_again() -> None:
+    """The file was applied while it was on its way: whoever answers with an older table gets the newer."""
+    one = up(now=0.0)
+    list(one.ended(-9, "", 60.0))
+    list(one.absent())
+    list(one.spawned(43, 60.0))
+    list(one.hangup())
+    newer = replace(APPLIED, name="newer", told=False)
+    list(one.applied(newer, None))
+    before = replace(VERSION, generation="00000002-abcdef")
+
+    assert done(one.answered(before)) == [Apply()]
+    assert "not taken over" in one.words("")
+    assert done(one.healthy(before)) == []
+    list(one.applied(replace(newer, told=True), None))
+    assert one.words("fine") == "fine"
+
+
+def test_one_that_is_found_again_with_another_rendering_is_told() -> None:
+    """An external one that was started beside a daemon which applied meanwhile."""
+    one = taken_over(EXTERNAL)
+    list(one.ended(None, "", 60.0))
+    list(one.hangup())
+    list(one.applied(replace(APPLIED, name="newer", told=False), EXTERNAL))
+
+    assert done(one.found(VERSION, 61.0)) == [Attach(42), Apply()]
+
+
+def test_an_apply_that_was_not_confirmed_is_said_and_repeated() -> None:
+    """It is in force on the disk, so nothing is taken back."""
+    one = up()
+    list(one.hangup())
+    unsure = replace(APPLIED, name="newer", told=False, unconfirmed="no answer within 30 s")
+
+    applied = list(one.applied(unsure, None))
+    assert said(applied) == ["supervisord was not told of the new rendering; it will be"]
+    assert one.problems == ()
+    assert done(one.healthy(VERSION)) == [Apply()]
+
+
+def test_one_that_is_slow_is_waited_for() -> None:
+    """It is there, so it will be taken over; nothing else is started, and the daemon does not end."""
+    one = began()
+
+    assert done(one.unanswered("no answer within 5 s")) == [Look(LOOK_AGAIN_SEC)]
+    assert one.words("0") == "supervisord does not answer; last known: 0"
+    assert done(one.unanswered("no answer within 5 s")) == [Look(LOOK_AGAIN_SEC)]
+    assert done(one.found(VERSION, 0.0)) == [Attach(42), Apply()]
+    assert not one.silent
+
+
+def test_a_degraded_one_keeps_what_the_file_said_last() -> None:
+    """Whose supervisord it is, what a stop means, and how long it may take: as the daemon before it knew."""
+    last = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0)
+    one = Supervision(last)
+    list(one.began())
+    list(one.found(VERSION, 0.0))
+    list(one.applied(ApplyRefused(PROBLEMS), None))
+
+    assert one.wanted == last
+
+
+def test_a_journal_that_cannot_be_written_keeps_nobody_waiting() -> None:
+    """Ready, loud, and what is shown may be old."""
+    full = replace(VERSION, journal_error="No space left on device")
+    one = began()
+    list(one.absent())
+    list(one.applied(APPLIED, None))
+    list(one.absent())
+    list(one.spawned(42, 0.0))
+
+    answered = list(one.answered(full))
+    assert Notify(("READY=1",)) in done(answered)
+    assert said(answered) == ["supervisord cannot write its journal; events wait in memory"]
+    assert one.stale
+    assert "No space left" in one.words("")
+    list(one.healthy(VERSION))
+    assert not one.stale

@@ -1,0 +1,60 @@
+"""What the daemon's own part of the configuration said when it was right last: for a start with a broken file.
+
+Otherwise such a daemon would not know whose supervisord it is, what a stop means, and how long the workers may take.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.reconcile.supervision import Wanted
+
+_log: Any = structlog.get_logger("crewd")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One file in the state directory."""
+
+    path: str
+
+    def recall(self) -> Wanted | None:
+        """Return what was remembered; None where that is nothing, or cannot be read."""
+        try:
+            members: Any = json.loads(Path(self.path).read_bytes())
+            within = members["stop_within_sec"]
+            return Wanted(
+                OnShutdown(members["on_shutdown"]),
+                SupervisordOwner(members["supervisord"]),
+                inf if within is None else float(within),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def remember(self, wanted: Wanted) -> None:
+        """Write it aside and put it in place; where that fails, the old one stays."""
+        within = wanted.stop_within_sec if isfinite(wanted.stop_within_sec) else None
+        members = {
+            "on_shutdown": wanted.on_shutdown.value,
+            "supervisord": wanted.owner.value,
+            "stop_within_sec": within,
+        }
+        aside = f"{self.path}.new"
+        try:
+            with open(aside, "w", opener=_private) as file:
+                json.dump(members, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, self.path)  # noqa: PTH105 - plain strings
+        except OSError as error:
+            _log.warning("cannot remember the configuration", path=self.path, why=error.strerror)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,41 @@
+"""What the daemon remembers of a configuration that was right."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from crewd.app.memory import Memory
+from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.reconcile.supervision import Wanted
+
+KEPT = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0)
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), KEPT, Wanted(stop_within_sec=inf)])
+def test_what_is_remembered_is_recalled(wanted: Wanted, tmp_path: Path) -> None:
+    """By the next daemon, value for value."""
+    Memory(f"{tmp_path}/last.json").remember(wanted)
+
+    assert Memory(f"{tmp_path}/last.json").recall() == wanted
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[1]", b'{"on_shutdown": "explode"}', b"\xff"])
+def test_what_cannot_be_read_is_nothing(content: bytes | None, tmp_path: Path) -> None:
+    """The daemon goes on with its defaults."""
+    path = tmp_path / "last.json"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert Memory(str(path)).recall() is None
+
+
+def test_a_memory_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    """And nobody else may read it."""
+    path = tmp_path / "last.json"
+    Memory(str(path)).remember(KEPT)
+    (tmp_path / "last.json.new").mkdir()
+    Memory(str(path)).remember(Wanted())
+
+    assert Memory(str(path)).recall() == KEPT
+    assert path.stat().st_mode & 0o777 == 0o600
