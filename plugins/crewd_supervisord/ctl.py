@@ -18,7 +18,7 @@ from xmlrpc.client import Fault
 from supervisor.supervisorctl import LSBInitExitStatuses, LSBStatusExitStatuses
 from supervisor.xmlrpc import Faults
 
-from crewd_supervisord import wording
+from crewd import wording
 
 NO_ENGINE = (
     "ERROR: this supervisord runs without crewd's engine; see the section [rpcinterface:crewd] of its configuration"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crewd import wording
 from crewd.model.reasons import Reason, Verdict
 from crewd.model.record import Standing
 from crewd.model.states import ProcessState
-from crewd_supervisord import wording
 
 POLICY = {"restart": "on-failure", "start_limit_burst": 10, "start_limit_interval_sec": 600.0}
 KILLED: dict[str, Any] = {
