@@ -21,7 +21,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from crewd import apply, cli, config
+from crewd import apply, cli, config, ctl
+from crewd.ctl import exits
+from crewd.metrics.families import FAMILIES
 from crewd.model import facts, journal_line, reasons, record, spec, states, table
 from crewd.model.home import Home
 from crewd.policy.restart import RESTARTS_ON, delay
@@ -129,8 +131,16 @@ def commands() -> dict[str, click.Command]:
 def _commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for word, below in command.commands.items():
-            yield from _commands(f"{name} {word}", below)
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            if below := command.get_command(context, word):
+                yield from _commands(f"{name} {word}", below)
+
+
+def options(command: click.Command) -> list[str]:
+    """Return a command's options, by all of their names."""
+    named = [word for param in command.params for word in (*param.opts, *param.secondary_opts)]
+    return [word for word in named if word.startswith("-")]
 
 
 def yaml_keys() -> set[str]:
@@ -161,6 +171,13 @@ def public_methods(cls: type) -> dict[str, list[str]]:
 def fields(cls: type) -> list[str]:
     """Return the names of a dataclass's fields."""
     return [field.name for field in dataclasses.fields(cls)]
+
+
+def metric_rows() -> list[list[str]]:
+    """Return the rows of all tables of the page of metrics."""
+    parsed = tokens(REFERENCE / "metrics.md")
+    cells = [token.content.replace("`", "") for before, token in pairwise(parsed) if before.type == "td_open"]
+    return [cells[first : first + 5] for first in range(0, len(cells), 5)]
 
 
 def make_targets() -> list[str]:
@@ -262,6 +279,23 @@ def test_each_command_has_a_section_that_lists_its_options(name: str, command: c
     assert not missing((word for word in wanted if word.startswith("-")), documented[name])
 
 
+@pytest.mark.parametrize(("name", "command"), tuple(_commands("crewctl", ctl.crewctl)))
+def test_each_command_of_crewctl_has_a_section_that_lists_its_options(name: str, command: click.Command) -> None:
+    """By each of their names, also the one that says no."""
+    documented = sections(REFERENCE / "crewctl.md")
+
+    assert name in documented
+    assert not missing(options(command), documented[name])
+
+
+def test_each_exit_status_of_crewctl_is_documented() -> None:
+    """Scripts rely on them."""
+    wanted = {str(value) for name, value in vars(exits).items() if name.startswith("EXIT_")}
+
+    assert wanted
+    assert not missing(wanted, sections(REFERENCE / "crewctl.md")["$?"])
+
+
 def test_each_exit_status_is_documented() -> None:
     """Scripts and units rely on them."""
     wanted = {
@@ -293,6 +327,13 @@ def test_each_method_of_the_engine_has_a_section_that_lists_its_parameters() -> 
 def test_each_variable_is_documented() -> None:
     """What the environment may say, and what a worker finds there."""
     assert not missing(variables(), words(REFERENCE / "files.md"))
+
+
+def test_each_metric_is_documented_as_it_is_rendered() -> None:
+    """Name, type and labels, and no metric that there is not: dashboards and alerts rely on them."""
+    found = {row[0]: row[1:3] for row in metric_rows()}
+
+    assert found == {family.name: [family.kind, ", ".join(family.labels)] for family in FAMILIES}
 
 
 def test_each_path_is_documented() -> None:
