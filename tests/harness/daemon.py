@@ -118,6 +118,7 @@ class Daemon:
             "CREWD_HOME": self.root,
             "NOTIFY_SOCKET": self.notified.path,
             "SECRET": "of the daemon alone",
+            "CREWD_LISTEN": "",
             **(environ or {}),
         }
         self.pid = self.nursery.spawn([*COMMAND, "run", *options], variables, self.root, f"{self.root}/output")

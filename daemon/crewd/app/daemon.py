@@ -10,15 +10,24 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
 from crewd.app.service import Systemd
+from crewd.app.settings import settings_from
 from crewd.config import load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError
+from crewd.metrics import Calls, ProcSampler
 from crewd.model.home import Home
+from crewd.model.spec import DaemonSpec
 from crewd.reconcile.loop import Loop, World
-from crewd.reconcile.supervision import EX_CONFIG, EX_FAILED, Exit, Wanted, wanted_of
+from crewd.reconcile.recorder import Recorder
+from crewd.reconcile.storage import Retention, Store
+from crewd.reconcile.supervision import EX_CONFIG, EX_FAILED, Exit, Life, Wanted, wanted_of
+from crewd.reconcile.totals import Totals
+from crewd.reconcile.view import View, sample_for_ever
+from crewd.store import store_of
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
@@ -70,19 +79,50 @@ def _wanted(path: str) -> Wanted | None:
 
 
 async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[str, str]) -> Exit:
+    read = await asyncio.to_thread(_wanted, path)
+    settings = settings_from(read.spec.daemon if read and read.spec else DaemonSpec(), environ)
+    memory, clock, calls = Memory(home.memory), SystemClock(), Calls()
     world = World(
-        engine=AsyncClient(Client(home.engine_socket, RPC_DEADLINE_SEC)),
+        engine=AsyncClient(Client(home.engine_socket, RPC_DEADLINE_SEC), calls.timed),
         launcher=SupervisordLauncher(home, environ),
         journal=Journal(home.journal),
         applier=ApplyChild(path, environ),
         reaper=LeftoverReaper(),
         service=service,
-        clock=SystemClock(),
+        clock=clock,
     )
-    memory = Memory(home.memory)
     loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), memory.remember)
+    _listen_to_signals(loop)
+    store = store_of(settings.database, home)
+    view = _view(loop, world, store)
+    parts = {
+        "recorder": view.recorder.run,
+        "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
+    }
+    try:
+        async with companions(parts, clock):
+            return await loop.run()
+    finally:
+        await store.close()
+
+
+def _view(loop: Loop, world: World, store: Store) -> View:
+    """Return all that is shown, the recorder included."""
+    supervision, totals = loop.supervision, Totals()
+
+    def may_tell() -> bool:
+        return supervision.life is Life.UP and supervision.version is not None and supervision.version.spoken
+
+    def retention() -> Retention | None:
+        spec = supervision.wanted.spec
+        return None if spec is None else Retention(spec.daemon.retention_sec, spec.daemon.retention_bytes)
+
+    recorder = Recorder(world.journal, store, world.engine, world.clock, totals, may_tell=may_tell, retention=retention)
+    return View(loop.crew, supervision, loop.applies, totals, recorder)
+
+
+def _listen_to_signals(loop: Loop) -> None:
     events = asyncio.get_running_loop()
     events.add_signal_handler(signal.SIGHUP, loop.hangup)
     for ending in (signal.SIGTERM, signal.SIGINT):
         events.add_signal_handler(ending, loop.terminate, ending.name)
-    return await loop.run()

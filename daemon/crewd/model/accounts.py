@@ -11,6 +11,8 @@ DURATION_BUCKETS_SEC = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 """Upper bounds of ``restart_duration_seconds``: from a restart at once to the longest delay, and beyond."""
 LAG_BUCKETS_SEC = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of ``engine_restart_lag_seconds``."""
+UNKNOWN = "Unknown"
+"""The label of a restart after an end of which no line was left."""
 BEYOND = "+Inf"
 """The label of the bucket of all that is longer than the last bound."""
 
@@ -19,7 +21,7 @@ class Total(StrEnum):
     """What is counted. In parentheses what the label says; "" where there is none."""
 
     RESTARTS = "restarts"
-    """Automatic restarts: starts that the policy ordered, by worker."""
+    """Automatic restarts: starts that the policy ordered, by worker (the Reason of the end before, or UNKNOWN)."""
     ATTEMPTS = "attempts"
     """Those of them that are decided, by worker (``success`` or ``failure``)."""
     EXITS = "exits"
@@ -62,6 +64,8 @@ class Attempt:
     spawned_at: float | None = None
     counted: bool = False
     """The policy ordered the start, so success or failure will be counted."""
+    reason: str = ""
+    """Why the run ended that the attempt is to repair; empty where that line was dropped."""
 
 
 NO_ATTEMPT = Attempt()

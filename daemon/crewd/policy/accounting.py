@@ -11,10 +11,13 @@ Rules:
 5. Every line counts as an event of its type; a gap also counts the lines that were dropped.
 """
 
+from dataclasses import replace
+
 from crewd.model.accounts import (
     DURATION_BUCKETS_SEC,
     LAG_BUCKETS_SEC,
     NO_ATTEMPT,
+    UNKNOWN,
     Attempt,
     Change,
     Key,
@@ -62,15 +65,16 @@ def _account(attempt: Attempt, fact: Fact, now: float) -> Accounted:
         case Starting():
             return _starting(attempt, fact)
         case Spawned():
-            return Attempt(attempt.ended_at, now, attempt.counted), _late(fact.lag_sec)
+            return replace(attempt, spawned_at=now), _late(fact.lag_sec)
         case Succeeded():
             return NO_ATTEMPT, _succeeded(attempt, worker_of(fact.instance))
         case Exited():
             decided = () if fact.commanded else _failed(attempt, fact.instance)
-            begun = NO_ATTEMPT if fact.commanded else Attempt(now)
+            begun = NO_ATTEMPT if fact.commanded else Attempt(now, reason=fact.reason)
             return begun, (_exit(fact.instance, fact.reason), *decided)
         case SpawnFailed():
-            return Attempt(now), (_exit(fact.instance, Reason.SPAWN_FAILED), *_failed(attempt, fact.instance))
+            begun = Attempt(now, reason=Reason.SPAWN_FAILED)
+            return begun, (_exit(fact.instance, Reason.SPAWN_FAILED), *_failed(attempt, fact.instance))
         case Lost():
             return NO_ATTEMPT, (_exit(fact.instance, Reason.SUPERVISOR_LOST), *_failed(attempt, fact.instance))
         case Removed():
@@ -84,7 +88,8 @@ def _account(attempt: Attempt, fact: Fact, now: float) -> Accounted:
 def _starting(attempt: Attempt, fact: Starting) -> Accounted:
     if fact.cause is not Cause.RESTART:
         return NO_ATTEMPT, ()
-    return Attempt(attempt.ended_at, None, counted=True), (Change(Key(Total.RESTARTS, worker_of(fact.instance))),)
+    ordered = Change(Key(Total.RESTARTS, worker_of(fact.instance), attempt.reason or UNKNOWN))
+    return replace(attempt, spawned_at=None, counted=True), (ordered,)
 
 
 def _succeeded(attempt: Attempt, worker: str) -> Changes:

@@ -55,7 +55,7 @@ class Recorded:
 class Recorder:
     """One run of it.
 
-    ``retention`` may be set while it runs; ``may_tell``: whether the engine may be told that lines are recorded.
+    ``may_tell``: whether the engine may be told that lines are recorded; ``retention``: what is kept, by now.
     """
 
     def __init__(
@@ -67,16 +67,19 @@ class Recorder:
         totals: Totals,
         *,
         may_tell: Callable[[], bool] = lambda: True,
+        retention: Callable[[], Retention | None] = lambda: None,
     ) -> None:
         self.recorded = Recorded()
-        self.retention: Retention | None = None
         self._journal = journal
         self._store = store
         self._engine = engine
         self._clock = clock
         self._totals = totals
         self._may_tell = may_tell
+        self._retention = retention
         self._attempts: dict[str, Attempt] = {}
+        self._writing = False
+        """Whether the last write has not succeeded yet: it is no good news then that the store can be opened."""
         self._to_acknowledge = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,7 +111,8 @@ class Recorder:
         self._attempts = dict(remembered.attempts)
         self._totals.load(remembered.totals)
         self.recorded.open = True
-        self._well()
+        if not self._writing:
+            self._well()
         async with aclosing(self._journal.follow(remembered.position)) as batches:
             async for batch in batches:
                 if batch.events:
@@ -116,7 +120,9 @@ class Recorder:
 
     async def _take(self, batch: Batch) -> None:
         recording = self._recording(batch)
+        self._writing = True
         await self._store.record(recording)
+        self._writing = False
         self._totals.add(recording.amounts)
         for instance, attempt in recording.attempts.items():
             if attempt == NO_ATTEMPT:
@@ -178,10 +184,11 @@ class Recorder:
     async def _prune_for_ever(self) -> None:
         while True:
             await self._clock.sleep(PRUNE_SEC)
-            if self.retention is None or not self.recorded.open or self.recorded.trouble:
+            retention = self._retention()
+            if retention is None or not self.recorded.open or self.recorded.trouble:
                 continue
             try:
-                pruned: Mapping[str, int] = await self._store.prune(self.retention, self._clock.time())
+                pruned: Mapping[str, int] = await self._store.prune(retention, self._clock.time())
             except StoreError as error:
                 _log.warning("cannot prune", why=str(error))
             else:

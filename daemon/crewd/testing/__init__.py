@@ -1,21 +1,24 @@
 """Fakes that crewd ships, for its own tests and for plugins': each passes the contract suite of the real part.
 
 ``clock`` time that moves when a test says so · ``supervisord`` a supervisord with the engine in it, without processes ·
-``world`` the other ports of the loop.
+``world`` the other ports of the loop · ``store`` a database in memory.
 """
 
 from crewd.testing.clock import FakeClock
+from crewd.testing.store import FakeDatabase, FakeStore
 from crewd.testing.supervisord import FakeSupervisord, fake_table
 from crewd.testing.world import FakeApplier, FakeEngine, FakeJournal, FakeLauncher, FakeReaper, FakeService
 
 __all__ = [
     "FakeApplier",
     "FakeClock",
+    "FakeDatabase",
     "FakeEngine",
     "FakeJournal",
     "FakeLauncher",
     "FakeReaper",
     "FakeService",
+    "FakeStore",
     "FakeSupervisord",
     "fake_table",
 ]

@@ -1,0 +1,69 @@
+"""The tables, as they are after all migrations; ``docs/reference/database.md`` explains each column.
+
+A change here is a change of ``migrations/versions`` too: a test compares both on both databases.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite's own row id where it is one: a BIGINT PRIMARY KEY there would be a second index."""
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    Column("generation", String, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("type", String, nullable=False),
+    Column("worker_id", String),
+    Column("instance", String),
+    Column("line", Text, nullable=False),
+    UniqueConstraint("generation", "sequence", name="events_place"),
+    Index("events_by_instance", "instance", "id"),
+    Index("events_by_type", "type", "id"),
+    Index("events_by_time", "at"),
+)
+
+TOTALS = Table(
+    "totals",
+    METADATA,
+    Column("total", String, primary_key=True),
+    Column("worker", String, primary_key=True),
+    Column("label", String, primary_key=True),
+    Column("amount", Float(53), nullable=False),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("instance", String, primary_key=True),
+    Column("ended_at", Float(53)),
+    Column("spawned_at", Float(53)),
+    Column("counted", Boolean, nullable=False),
+    Column("reason", String, nullable=False),
+)
+
+PLACE = Table(
+    "place",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("generation", String, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="place_is_one"),
+)

@@ -1,0 +1,134 @@
+"""A store in memory. Several stores may share one database, and it outlives each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from crewd.errors import StoreError
+from crewd.model.accounts import NO_ATTEMPT, Attempt, Key
+from crewd.reconcile.port import BEGINNING, Position
+from crewd.reconcile.storage import EventQuery, Recording, Remembered, Retention, Row, StoredEvent
+
+ROW_BYTES = 200
+"""What an event takes besides its line, about as in a real one."""
+
+
+@dataclass(slots=True)
+class FakeDatabase:
+    """What is stored."""
+
+    position: Position = BEGINNING
+    events: list[StoredEvent] = field(default_factory=list[StoredEvent])
+    places: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    ever: int = 0
+    """How many events were ever recorded: the id of the newest."""
+    totals: dict[Key, float] = field(default_factory=dict[Key, float])
+    attempts: dict[str, Attempt] = field(default_factory=dict[str, Attempt])
+
+
+class FakeStore:
+    """Implements ``reconcile.storage.Store``.
+
+    ``trouble``: why each call fails; empty where none does. ``full``: nothing can be written. ``deaf``: a recording is
+    written, and then its call fails all the same, as where the database went away before it could answer. ``closed``:
+    it is not open.
+    """
+
+    def __init__(self, database: FakeDatabase | None = None) -> None:
+        self.database = database or FakeDatabase()
+        self.trouble = ""
+        self.full = False
+        self.deaf = False
+        self.closed = True
+        self.recordings: list[Recording] = []
+        """What was written through this store, in order."""
+
+    async def open(self) -> Remembered:
+        """Return what is known."""
+        self._fail("open")
+        self.closed = False
+        known = self.database
+        return Remembered(known.position, dict(known.totals), dict(known.attempts))
+
+    async def record(self, recording: Recording) -> None:
+        """Write it, whole or not at all."""
+        self._usable("record in")
+        if self.full:
+            raise StoreError("cannot record in the fake database: it is full", retryable=True)
+        self._check(recording)
+        self._write(recording)
+        self.recordings.append(recording)
+        if self.deaf:
+            raise StoreError("cannot record in the fake database: no answer", retryable=True)
+
+    async def events(self, query: EventQuery) -> tuple[StoredEvent, ...]:
+        """Return what was stored, oldest first."""
+        self._usable("read")
+        found = [event for event in self.database.events if _fits(event, query)]
+        limit = max(0, query.limit)
+        return tuple(found[:limit] if query.after_id is not None else found[len(found) - min(limit, len(found)) :])
+
+    async def prune(self, retention: Retention, now: float) -> Mapping[str, int]:
+        """Remove what is older than, or beyond, the retention; return how many rows of which table."""
+        self._usable("prune")
+        kept = [event for event in self.database.events if event.row.at >= now - retention.age_sec]
+        if retention.size_bytes > 0 and kept:
+            row_bytes = ROW_BYTES + sum(len(event.row.line) for event in kept) / len(kept)
+            kept = kept[max(0, len(kept) - int(retention.size_bytes / row_bytes)) :]
+        pruned = len(self.database.events) - len(kept)
+        self.database.events = kept
+        self.database.places = {_place(event.row) for event in kept}
+        return {"events": pruned}
+
+    async def close(self) -> None:
+        """Let go of it."""
+        self.closed = True
+
+    def _fail(self, verb: str) -> None:
+        if self.trouble:
+            raise StoreError(f"cannot {verb} the fake database: {self.trouble}", retryable=True)
+
+    def _usable(self, verb: str) -> None:
+        self._fail(verb)
+        if self.closed:
+            raise StoreError(f"cannot {verb} the fake database: it is not open", retryable=True)
+
+    def _check(self, recording: Recording) -> None:
+        if recording.since != self.database.position:
+            raise StoreError("cannot record in the fake database: another daemon uses this database", retryable=True)
+        try:
+            "".join(row.line for row in recording.rows).encode()
+        except UnicodeError as error:
+            raise StoreError(f"cannot record in the fake database: {error}") from None
+        places = {_place(row) for row in recording.rows}
+        if len(places) < len(recording.rows) or places & self.database.places:
+            raise StoreError("cannot record in the fake database: an event is stored already")
+
+    def _write(self, recording: Recording) -> None:
+        database = self.database
+        rows = enumerate(recording.rows, database.ever + 1)
+        database.events += [StoredEvent(number, row) for number, row in rows]
+        database.places |= {_place(row) for row in recording.rows}
+        database.ever += len(recording.rows)
+        database.position = recording.until
+        for key, amount in recording.amounts.items():
+            database.totals[key] = database.totals.get(key, 0.0) + amount
+        for instance, attempt in recording.attempts.items():
+            database.attempts.pop(instance, None)
+            if attempt != NO_ATTEMPT:
+                database.attempts[instance] = attempt
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row.generation, row.sequence
+
+
+def _fits(event: StoredEvent, query: EventQuery) -> bool:
+    row = event.row
+    return (
+        (not query.instances or row.instance in query.instances)
+        and (not query.types or row.type in query.types)
+        and (query.since is None or row.at >= query.since)
+        and (query.until is None or row.at < query.until)
+        and (query.after_id is None or event.id > query.after_id)
+        and (query.before_id is None or event.id < query.before_id)
+    )

@@ -1,0 +1,43 @@
+"""What the environment says to the daemon goes before what the file says."""
+
+import pytest
+
+from crewd.app.settings import settings_from
+from crewd.errors import TargetError
+from crewd.model.spec import DaemonSpec
+
+FILE = DaemonSpec(listen="127.0.0.1:3001", database="postgresql://a@b/c")
+
+
+def test_the_environment_goes_before_the_file() -> None:
+    """And is taken away: no child gets to see the URL."""
+    environ = {"CREWD_LISTEN": "[::1]:4000", "CREWD_DATABASE_URL": "postgresql://me:secret@h/d", "PATH": "/bin"}
+    found = settings_from(FILE, environ)
+
+    assert (found.listen, found.database) == ("[::1]:4000", "postgresql://me:secret@h/d")
+    assert environ == {"PATH": "/bin"}
+
+
+def test_without_it_the_file_holds() -> None:
+    """Also where the URL is empty."""
+    assert settings_from(FILE, {}) == FILE
+    assert settings_from(FILE, {"CREWD_DATABASE_URL": ""}) == FILE
+
+
+def test_an_empty_address_means_no_tcp() -> None:
+    """As the word none does."""
+    assert settings_from(FILE, {"CREWD_LISTEN": ""}).listen == ""
+    assert settings_from(FILE, {"CREWD_LISTEN": "none"}).listen == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("CREWD_LISTEN", "0.0.0.0:3000"), ("CREWD_LISTEN", "x"), ("CREWD_DATABASE_URL", "mysql://me:secret@h/d")],
+)
+def test_a_wrong_variable_is_named_and_not_repeated(name: str, text: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(TargetError) as refused:
+        settings_from(FILE, {name: text})
+
+    assert name in str(refused.value)
+    assert "secret" not in str(refused.value)
