@@ -74,20 +74,22 @@ def encode(table: Table) -> str:
 
 
 def decode(text: str | bytes) -> Table:
-    """Return the table; raises TableError saying what is wrong."""
+    """Return the table; raises TableError saying what is wrong.
+
+    Each object becomes what it means as soon as it is read: a thousand entries are never there twice.
+    """
+    policies: dict[str, RestartPolicy] = {}
     try:
-        raw = json.loads(text)
-    except ValueError as cause:
-        raise TableError(f"cannot read policy table: {cause}") from None
+        raw = json.loads(text, object_hook=lambda members: _meant(members, policies))
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise TableError(f"cannot read policy table: {type(cause).__name__}: {cause}") from None
     members = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
     if members.get("version") != TABLE_VERSION:
         raise TableError(f"cannot read policy table: version {members.get('version')!r}, not {TABLE_VERSION}")
     try:
-        policies: dict[str, RestartPolicy] = {}
-        entries = {str(name): _entry(entry, policies) for name, entry in members["entries"].items()}
         return Table(
             name=str(members["name"]),
-            entries=entries,
+            entries={str(name): _entry(entry) for name, entry in members["entries"].items()},
             listeners={str(name): str(section) for name, section in members["listeners"].items()},
             loop=Loop(members["loop"]),
             journal_sync=JournalSync(members["journal_sync"]),
@@ -95,6 +97,20 @@ def decode(text: str | bytes) -> Table:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise TableError(f"cannot read policy table: {type(cause).__name__}: {cause}") from None
+
+
+def _meant(members: dict[str, Any], policies: dict[str, RestartPolicy]) -> Any:
+    """Return what an object of the text means. Environments hold text alone, so none is taken for anything else."""
+    if isinstance(members.get("codes"), list):
+        return _status_set(members)
+    if isinstance(members.get("success_exit_status"), ExitStatusSet):
+        policy = _policy(members)
+        return policies.setdefault(repr(policy), policy)  # equal ones become one object
+    if isinstance(members.get("policy"), RestartPolicy):
+        members["timeout_stop_sec"] = _seconds(members["timeout_stop_sec"])
+        members["kill_mode"] = KillMode(members["kill_mode"])
+        return Entry(**members)
+    return members
 
 
 def _plain(value: Any) -> Any:
@@ -107,23 +123,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _entry(members: Mapping[str, Any], policies: dict[str, RestartPolicy]) -> Entry:
-    """Return the entry; equal policies become one object."""
-    values: dict[str, Any] = dict(members)
-    known = repr(members["policy"])
-    if known not in policies:
-        policies[known] = _policy(members["policy"])
-    values["policy"] = policies[known]
-    values["timeout_stop_sec"] = _seconds(members["timeout_stop_sec"])
-    values["kill_mode"] = KillMode(members["kill_mode"])
-    values["environment"] = dict(members["environment"])
-    return Entry(**values)
+def _entry(found: Any) -> Entry:
+    if not isinstance(found, Entry):
+        raise TypeError("an entry without a policy")
+    return found
 
 
 def _policy(members: Mapping[str, Any]) -> RestartPolicy:
     values: dict[str, Any] = {key: _seconds(value) for key, value in members.items()}
-    for key in ("success_exit_status", "restart_prevent_exit_status", "restart_force_exit_status"):
-        values[key] = _status_set(values[key])
     values["restart"] = RestartMode(values["restart"])
     return RestartPolicy(**values)
 
