@@ -16,13 +16,14 @@ from crewd import __version__
 from crewd.model import table as tables
 from crewd.model.facts import GenerationBegan, LeftoverEnded, Lost, Removed, StateChanged
 from crewd.model.reasons import Cause, Reason
-from crewd.model.record import PastExit, Record, Standing
-from crewd.model.spec import KillMode, Loop
+from crewd.model.record import DOWN, PastExit, Record, Standing
+from crewd.model.spec import KillMode, Loop, RestartMode
 from crewd.model.states import ProcessState
 from crewd.model.table import Table
 from crewd.policy.restart import Ending
 from crewd_supervisord.clock import boot_id, boottime
 from crewd_supervisord.engine import NEVER, Engine
+from crewd_supervisord.faults import restart_natively
 from crewd_supervisord.guard import examine
 from crewd_supervisord.instance import Instance
 from crewd_supervisord.leftovers import kill_leftovers
@@ -42,6 +43,8 @@ def boot(supervisord: Any, directory: str) -> Engine:
     found = recall(f"{directory}/journal", boot)
     engine = Engine(supervisord, directory, table, next_generation(f"{directory}/journal"), boot)
     _choose_mode(engine)
+    if found.skipped:
+        engine.logger.warn(f"crewd: {found.skipped} lines of the journal of {found.previous} cannot be understood")
     for group in supervisord.process_groups.values():
         enroll(engine, group, found.records)
     engine.journal.open()
@@ -54,7 +57,8 @@ def boot(supervisord: Any, directory: str) -> Engine:
         try:
             _settle_recalled(engine, instance, clean=found.clean)
         except Exception:
-            engine.faults.caught(engine, "boot", instance)
+            # supervisor would start what it is handed over
+            engine.faults.caught(engine, "boot", None if instance.record.standing in DOWN else instance)
     return engine
 
 
@@ -162,7 +166,7 @@ def _end_leftovers(engine: Engine, found: Recalled) -> None:
     process_only = frozenset(
         name for name, entry in engine.table.entries.items() if entry.kill_mode is KillMode.PROCESS
     )
-    leftovers = kill_leftovers(found, process_only)
+    leftovers = kill_leftovers(found, engine.options.serverurl or "", process_only)
     for name, record in found.records.items():
         instance = engine.instances.get(name)
         if record.token and instance is not None:
@@ -189,16 +193,21 @@ def _listen(engine: Engine) -> None:
             engine.faults.caught(engine, "state", instance)
 
     def group_added(event: Any) -> None:
+        name = str(event.group)
         try:
-            _group_added(engine, str(event.group))
+            _group_added(engine, name)
         except Exception:
-            engine.faults.caught(engine, "group added")
+            engine.faults.caught(engine, "group added", engine.instances.get(name))
+            _hand_over(engine, name)
 
     def group_removed(event: Any) -> None:
+        name = str(event.group)
         try:
-            _group_removed(engine, str(event.group))
+            _group_removed(engine, name)
         except Exception:
             engine.faults.caught(engine, "group removed")
+            if name in engine.instances:  # its group is gone all the same
+                engine.forget(engine.instances[name])
 
     events.subscribe(events.ProcessStateEvent, state_changed)
     events.subscribe(events.ProcessGroupAddedEvent, group_added)
@@ -216,6 +225,16 @@ def _group_added(engine: Engine, name: str) -> None:
     if instance is not None:
         settle(engine, instance)
     engine.regroup()
+
+
+def _hand_over(engine: Engine, name: str) -> None:
+    """Let supervisor restart what could not be taken in; the next apply takes it in."""
+    engine.regroup()
+    group, entry = engine.supervisord.process_groups.get(name), engine.table.entries.get(name)
+    ours = entry is not None and entry.policy.restart is not RestartMode.NO and name not in engine.instances
+    if group is not None and ours:
+        for process in group.processes.values():
+            restart_natively(process)
 
 
 def _group_removed(engine: Engine, name: str) -> None:

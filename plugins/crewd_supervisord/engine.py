@@ -21,7 +21,6 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from supervisor.states import ProcessStates, SupervisorStates
@@ -45,7 +44,7 @@ from crewd.model.spec import KillMode
 from crewd.model.states import ProcessState
 from crewd.model.table import Table
 from crewd.policy.fold import fold
-from crewd.policy.restart import Ending, GiveUp, History, Restart, decide, reason_of, remembered
+from crewd.policy.restart import Ending, GiveUp, History, Restart, decide, reason_of
 from crewd_supervisord import proc
 from crewd_supervisord.clock import boottime
 from crewd_supervisord.endings import ending_of, kill_group
@@ -163,16 +162,9 @@ class Engine:
         self.withdraw(instance)
         self.natives.pop(instance.name, None)
         instance.exec_failed = False
-        token = f"{self.journal.generation}.{self.journal.sequence + 1}"
+        token = f"{self.journal.generation}.{self.journal.next_sequence()}"
         entry = instance.entry
         self.note(instance, Starting(instance.name, token, instance.cause, entry.fingerprint, entry.settings))
-        self._prune(instance)
-
-    def _prune(self, instance: Instance) -> None:
-        starts = instance.record.starts
-        kept = remembered(instance.entry.policy, starts, boottime())
-        if len(kept) != len(starts):
-            instance.record = replace(instance.record, starts=kept)
 
     def spawned(self, instance: Instance, pid: int, method: str) -> None:
         """Take note of a process that now exists."""

@@ -11,6 +11,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from supervisor.datatypes import RestartWhenExitUnexpected
 from supervisor.states import ProcessStates
 
 from crewd.model.facts import FaultCaught
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from crewd_supervisord.instance import Instance
 
 NATIVE_DELAY_SEC = 1.0
+DEFAULT_RETRIES = 3
 _ENDED = (ProcessState.EXITED, ProcessState.BACKOFF)
 _PASSING = (ProcessState.STARTING, ProcessState.STOPPING)
 
@@ -69,6 +71,13 @@ class Faults:
             back_off_natively(instance)
         except Exception:
             self._logger.critical(f"crewd: cannot hand over {instance.name}: {traceback.format_exc()}")
+
+
+def restart_natively(process: Any) -> None:
+    """Let supervisor restart a process that the engine does not know, though it was rendered for the engine."""
+    if process.config.autorestart is False:
+        process.config.autorestart = RestartWhenExitUnexpected
+        process.config.startretries = min(process.config.startretries, DEFAULT_RETRIES)
 
 
 def back_off_natively(instance: "Instance") -> None:

@@ -31,7 +31,7 @@ from crewd_supervisord.endings import ending_of
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.instance import Instance
 from crewd_supervisord.runner import Runner
-from crewd_supervisord.spawn import HANDLED
+from crewd_supervisord.spawn import HANDLED, STARTABLE
 
 # an answer leaves in pieces of this size; with supervisor's 4096 a long one costs its square
 OUT_BUFFER_BYTES = 262144
@@ -92,6 +92,8 @@ def _spawn(self: Any) -> Any:
     if run is None:
         return _stock["spawn"](self)
     instance = _instance(run.engine, self)
+    if instance is not None and instance.asked_by:
+        _guarded(run, "command start", None, _note_start, run, instance)
     try:
         pid = run.spawner.spawn(self)
     except AssertionError:
@@ -100,7 +102,7 @@ def _spawn(self: Any) -> Any:
         run.engine.faults.caught(run.engine, "spawn", instance)
         pid = self.pid or _spawn_after_fault(run, self, instance)
     if pid:
-        _guarded(run, "attach", instance, run.attach, self)
+        _registering(run, "attach", instance, run.attach, self)
     return pid
 
 
@@ -120,11 +122,22 @@ def _spawn_after_fault(run: Runner, process: Any, instance: Instance | None) -> 
     return pid
 
 
-def _guarded(run: Runner, where: str, instance: Instance | None, act: Callable[..., Any], *args: Any) -> None:
+def _guarded(run: Runner, where: str, instance: Instance | None, act: Callable[..., Any], *args: Any) -> Any:
+    """Return what it answers; None where it fails."""
+    try:
+        return act(*args)
+    except Exception:
+        run.engine.faults.caught(run.engine, where, instance)
+        return None
+
+
+def _registering(run: Runner, where: str, instance: Instance | None, act: Callable[..., Any], *args: Any) -> None:
+    """Change what the loop polls; where that fails, the loop is not to be trusted with any descriptor."""
     try:
         act(*args)
     except Exception:
         run.engine.faults.caught(run.engine, where, instance)
+        run.give_way()
 
 
 def _spawn_as_child(self: Any, filename: str, argv: list[str]) -> Any:
@@ -156,7 +169,7 @@ def _finish(self: Any, pid: int, status: int) -> Any:
         return _stock["finish"](self, pid, status)
     engine = run.engine
     instance = _instance(engine, self)
-    _guarded(run, "detach", instance, run.detach, self)
+    _registering(run, "detach", instance, run.detach, self)
     if instance is None:
         return _stock["finish"](self, pid, status)
     commanded = bool(self.killing)
@@ -196,7 +209,7 @@ def _transition(self: Any) -> None:
     """
     run = current()
     instance = None if run is None else _instance(run.engine, self)
-    if run is not None and instance is None and _ended_just_now(self):
+    if run is not None and instance is None and _guarded(run, "transition", None, _ended_just_now, self):
         return
     if run is None or instance is None or instance.name in run.engine.natives:
         _stock["transition"](self)
@@ -231,7 +244,7 @@ def _write(self: Any, chars: bytes) -> Any:
     finally:
         run = current()
         if run is not None:
-            _guarded(run, "write", None, run.ask, self)
+            _registering(run, "write", None, run.ask, self)
 
 
 def _make_dispatchers(self: Any, proc: Any) -> Any:
@@ -261,7 +274,7 @@ def _make_dispatchers(self: Any, proc: Any) -> Any:
 def _del_channel(self: Any, map: Any = None) -> Any:  # noqa: A002 - asyncore's name
     run = current()
     if run is not None and self._fileno is not None:
-        _guarded(run, "del_channel", None, run.forget_channel, self._fileno)
+        _registering(run, "del_channel", None, run.forget_channel, self._fileno)
     return _stock["del_channel"](self, map)
 
 
@@ -280,31 +293,37 @@ def _continue_request(self: Any, data: Any, request: Any) -> Any:
 
 
 def _start_process(self: Any, name: str, wait: bool = True) -> Any:
-    start = _stock["startProcess"]
-    run, instance = _commanded(self, name)
+    """Have it noted who asks: supervisor may yet refuse, and what it refuses does not undo a stop."""
+    start, run = _stock["startProcess"], current()
+    instance = _commanded(run, self, name)
     if run is None or instance is None:
         return start(self, name, wait)
-    if not run.engine.clear_of_leftovers(instance):
+    if _guarded(run, "command start", None, run.engine.clear_of_leftovers, instance) is False:
         raise RPCError(Faults.SPAWN_ERROR, f"{name}: a process of an earlier supervisord has not ended yet")
     process = instance.process
     waiting = process.state == ProcessState.BACKOFF
-    if waiting or process.state not in RUNNING_STATES:
-        _note_command(run, instance, "start")
+    instance.asked_by = _guarded(run, "command start", None, run.caller.who) or "-"
     instance.cause = Cause.COMMAND
     if waiting:
         process.state = ProcessStates.EXITED  # else supervisor says that it is started already
     try:
         return start(self, name, wait)
     finally:
-        instance.cause = Cause.BOOT
+        instance.cause, instance.asked_by = Cause.BOOT, ""
         if waiting and process.state == ProcessState.EXITED and not process.pid:
             process.state = ProcessStates.BACKOFF
 
 
+def _note_start(run: Runner, instance: Instance) -> None:
+    """Take note of a start that was asked for, if this spawn is to be one: during a stop it is none."""
+    who, instance.asked_by = instance.asked_by, ""
+    if not instance.process.pid and instance.process.state in STARTABLE:
+        run.engine.command(instance, "start", who, "supervisor")
+
+
 def _stop_process(self: Any, name: str, wait: bool = True) -> Any:
-    run, instance = _commanded(self, name)
-    if run is not None and instance is not None:
-        _refrain(run, instance)
+    run = current()
+    _refrain(run, _commanded(run, self, name))
     answer = _stock["stopProcess"](self, name, wait)
     if callable(answer) and run is not None and run.loop is not None:  # supervisor's own loop would sleep over it
         setattr(answer, "delay", STOP_POLL_SEC)  # noqa: B010 - a function's attribute, supervisor's way
@@ -312,9 +331,8 @@ def _stop_process(self: Any, name: str, wait: bool = True) -> Any:
 
 
 def _stop_process_group(self: Any, name: str, wait: bool = True) -> Any:
-    run, instance = _commanded(self, name)
-    if run is not None and instance is not None:
-        _refrain(run, instance)
+    run = current()
+    _refrain(run, _commanded(run, self, name))
     return _stock["stopProcessGroup"](self, name, wait)
 
 
@@ -322,27 +340,29 @@ def _stop_all_processes(self: Any, wait: bool = True) -> Any:
     """supervisor stops, later, whatever runs then: what is only about to start is taken back now."""
     run = current()
     if run is not None and run.engine.supervisord is self.supervisord and run.engine.up:
-        for instance in run.engine.instances.values():
+        for instance in list(run.engine.instances.values()):
             _refrain(run, instance)
     return _stock["stopAllProcesses"](self, wait)
 
 
-def _refrain(run: Runner, instance: Instance) -> None:
-    """Take note of a stop, and take back a start that is still to come."""
-    stopped = instance.record.standing is Standing.STOPPED
-    if run.engine.refrain(instance) or (instance.process.state in RUNNING_STATES and not stopped):
-        _note_command(run, instance, "stop")
-
-
-def _commanded(interface: Any, name: str) -> tuple[Runner | None, Instance | None]:
+def _commanded(run: Runner | None, interface: Any, name: str) -> Instance | None:
     """Return the instance that a command of supervisor's own interface names, if it is one of ours."""
-    run = current()
     if run is None or run.engine.supervisord is not interface.supervisord or not run.engine.up:
-        return None, None
+        return None
+    return _guarded(run, "command", None, _named, run.engine, name)
+
+
+def _named(engine: Engine, name: str) -> Instance | None:
     group, _, process = str(name).partition(":")
-    instance = run.engine.instances.get(group)
-    return run, instance if process in ("", group) else None
+    return engine.instances.get(group) if process in ("", group) else None
 
 
-def _note_command(run: Runner, instance: Instance, verb: str) -> None:
-    _guarded(run, f"command {verb}", None, run.engine.command, instance, verb, run.caller.who(), "supervisor")
+def _refrain(run: Runner | None, instance: Instance | None) -> None:
+    """Take note of a stop, and take back a start that is still to come."""
+    if run is None or instance is None:
+        return
+    again = _guarded(run, "command stop", None, run.engine.refrain, instance)
+    running = instance.process.state in RUNNING_STATES
+    if again or (running and instance.record.standing is not Standing.STOPPED):
+        who = _guarded(run, "command stop", None, run.caller.who) or "-"
+        _guarded(run, "command stop", None, run.engine.command, instance, "stop", who, "supervisor")

@@ -22,6 +22,7 @@ class Instance:
 
     __slots__ = (
         "after_stop",
+        "asked_by",
         "cause",
         "due_at",
         "entry",
@@ -46,6 +47,8 @@ class Instance:
         self.record = record
         self.cause = Cause.BOOT
         """Of the next spawn, whoever carries it out."""
+        self.asked_by = ""
+        """Who asks supervisor for a start that supervisor has not accepted yet."""
         self.planned = Cause.RESTART
         """Of the start that its timer waits for."""
         self.due_at: float | None = None

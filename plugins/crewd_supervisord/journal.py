@@ -25,6 +25,8 @@ from crewd_supervisord.clock import boottime
 SEGMENT_BYTES = 16 * 1024 * 1024
 MOST_BYTES = 1024 * 1024 * 1024
 WAITING_BYTES = 8 * 1024 * 1024
+GENERATION_DIGITS = 8
+"""A generation's name begins with its number, of so many digits."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -58,6 +60,8 @@ class Journal:
         self._fd = -1
         self._size = 0
         self._dirty = False
+        self._unsynced = False
+        """The last fdatasync failed, so that ``error`` stands until one succeeds."""
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
         self._gap: tuple[int, int] | None = None
@@ -75,10 +79,15 @@ class Journal:
         """Begin the first segment."""
         self._roll()
 
-    def append(self, fact: Fact) -> Event:
-        """Give the fact its sequence number and write it; returns the event."""
+    def next_sequence(self) -> int:
+        """Return the number that the next fact's line will have: a segment that is due takes its own before it."""
         if self._size >= self._full_from + SEGMENT_BYTES and not self._waiting:
             self._roll()
+        return self.sequence + 1
+
+    def append(self, fact: Fact) -> Event:
+        """Give the fact its sequence number and write it; returns the event."""
+        self.next_sequence()
         event = self._event(fact)
         self._put(event.sequence, journal_line.encode(event).encode())
         return event
@@ -191,6 +200,7 @@ class Journal:
             return
         opened = self._event(SegmentOpened(self.generation, self._boot_id, self._snapshot()))
         self._put(opened.sequence, journal_line.encode(opened).encode())
+        self._full_from = self._size  # a snapshot that is larger than a segment leaves room for lines all the same
         if not self._waiting:
             self._needed = (self.generation, opened.sequence)
             self._bound()
@@ -207,6 +217,7 @@ class Journal:
         self._fd = fd
         self._segments.append((self.generation, first, 0))
         self._full_from = 0
+        self._unsynced = False
         if not self._waiting:
             self.error = None
         return True
@@ -250,13 +261,20 @@ class Journal:
     def _fdatasync(self) -> None:
         try:
             os.fdatasync(self._fd)
-            self._dirty = False
         except OSError as cause:
-            self._fail(cause)
+            self._unsynced = True
+            self._fail(cause, "force the journal to the disk: {}")
+            return
+        self._dirty = False
+        if self._unsynced:
+            self._unsynced = False
+            if not self._waiting:
+                self._complain("journal is forced to the disk again")
+                self.error = None
 
-    def _fail(self, cause: OSError) -> None:
+    def _fail(self, cause: OSError, what: str = "write journal: {}; events wait in memory") -> None:
         if self.error is None:
-            self._complain(f"cannot write journal: {cause}; events wait in memory")
+            self._complain("cannot " + what.format(cause))
         self.error = str(cause)
 
 
@@ -273,7 +291,8 @@ def _existing(directory: str) -> Iterable[tuple[str, int, int]]:
 def generations(directory: str) -> list[str]:
     """Return the names of the generations on disk, oldest first."""
     try:
-        return sorted(entry.name for entry in os.scandir(directory) if entry.name[:8].isdigit() and entry.is_dir())
+        entries = (entry for entry in os.scandir(directory) if entry.name[:GENERATION_DIGITS].isdigit())
+        return sorted(entry.name for entry in entries if entry.is_dir())
     except OSError:
         return []
 

@@ -3,11 +3,14 @@
 Rules:
 
 1. A process is a leftover if its pid and start time are those of a recorded run, or if its environment holds the token
-   of a run that was not seen to end (a kill between fork and record leaves an intent without a pid), or one that the
-   last generation gave out after its last line on disk (the disk was full).
+   of a run that was not seen to end (a kill between fork and record leaves an intent without a pid), or one that never
+   reached the disk: of the last generation behind its last line, or of a later generation, which wrote nothing at all
+   (a full or read-only disk, a journal that somebody emptied). Nothing of the generation that begins runs yet.
 2. Members of the leftover's process group go with it, unless the kill mode is ``process``.
 3. Signals go through a pidfd that was opened before the identity was checked: a reused pid is never hit.
 4. It is looked again until nothing new is found: what is killed may have forked behind the look.
+5. Generations of two crews may have the same number. One that the journal does not know is ours only with our server's
+   URL, in our pid namespace: a container's crew may well have the same path for its socket.
 """
 
 import os
@@ -17,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crewd_supervisord import proc
-from crewd_supervisord.recall import Recalled
+from crewd_supervisord.recall import GENERATION_DIGITS, Recalled
 
 LOOKS_MOST = 10
 
@@ -33,9 +36,9 @@ class Leftover:
 
 
 class _Open:
-    """The runs that were not seen to end."""
+    """The runs that were not seen to end, of the crew whose supervisord has this URL."""
 
-    def __init__(self, found: Recalled) -> None:
+    def __init__(self, found: Recalled, url: str) -> None:
         records = {name: record for name, record in found.records.items() if record.token}
         self.tokens = {record.token: name for name, record in records.items()}
         self.mains: Mapping[int, tuple[str, str, int]] = {
@@ -44,7 +47,7 @@ class _Open:
         self._named = {name for name, record in records.items() if record.pid}
         self._generation = found.previous
         self._sequence = found.sequence
-        self.none = found.clean and not records
+        self._url = url
 
     def owner(self, pid: int) -> tuple[str, str] | None:
         """Return instance and token of the run that the process belongs to."""
@@ -53,7 +56,7 @@ class _Open:
             return recorded[:2]
         token = proc.spawn_token(pid)
         name = self.tokens.get(token)
-        if name is None and self._unwritten(token):
+        if name is None and token and self._unwritten(pid, token):
             name = proc.variable(pid, b"SUPERVISOR_PROCESS_NAME")
         return (name, token) if name else None
 
@@ -61,16 +64,34 @@ class _Open:
         """Return whether this is the main process; where no pid was recorded, one that leads a group."""
         return pid in self.mains or (name not in self._named and proc.group_of(pid) == pid)
 
-    def _unwritten(self, token: str) -> bool:
+    def _unwritten(self, pid: int, token: str) -> bool:
         generation, _, number = token.rpartition(".")
-        return generation == self._generation and number.isdigit() and int(number) > self._sequence
+        if not number.isdigit():
+            return False
+        if generation == self._generation:
+            return int(number) > self._sequence
+        return self._later(generation) and self._of_our_crew(pid)
+
+    def _later(self, generation: str) -> bool:
+        number = generation[:GENERATION_DIGITS]
+        if not number.isdigit():
+            return False
+        # of the same number, too: one that could not even make its folder does not count in the next one's number
+        return self._generation is None or number >= self._generation[:GENERATION_DIGITS]
+
+    def _of_our_crew(self, pid: int) -> bool:
+        ours = bool(self._url) and proc.variable(pid, b"SUPERVISOR_SERVER_URL") == self._url
+        return ours and proc.pid_namespace(pid) == proc.pid_namespace(os.getpid())
 
 
-def kill_leftovers(found: Recalled, process_only: frozenset[str]) -> list[Leftover]:
-    """Kill what is left of the runs that ``found`` leaves open; of those in ``process_only`` the main process alone."""
-    runs = _Open(found)
+def kill_leftovers(found: Recalled, url: str, process_only: frozenset[str]) -> list[Leftover]:
+    """Kill what is left of the runs that ``found`` leaves open, and of those that it cannot know of.
+
+    ``url`` is our supervisord's; of the instances in ``process_only`` the main process alone is killed.
+    """
+    runs = _Open(found, url)
     killed: dict[int, Leftover] = {}
-    for _ in range(0 if runs.none else LOOKS_MOST):
+    for _ in range(LOOKS_MOST):
         new = _look(runs, process_only, killed)
         if not new:
             break
@@ -100,7 +121,7 @@ def _look(runs: _Open, process_only: frozenset[str], killed: Mapping[int, Leftov
 
 
 def _kill_if_leftover(pid: int, runs: _Open, process_only: frozenset[str]) -> Leftover | None:
-    if pid not in runs.mains and not proc.spawn_token(pid):
+    if runs.owner(pid) is None:
         return None
     try:
         pidfd = os.pidfd_open(pid)

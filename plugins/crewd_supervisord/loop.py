@@ -46,6 +46,8 @@ class Loop:
         self._channels: dict[int, Any] = engine.options.get_socket_map()
         self._signals: list[int] = engine.options.signal_receiver._signals_recvd
         self.registrations = Registrations()
+        self.sound = True
+        """Whether the registrations are what they should be; else the next pass fails."""
         self._wakeup = Wakeup()
         self.registrations.epoll.register(self._wakeup.fd, READ)
         self.foreign = Foreign(engine)
@@ -72,6 +74,8 @@ class Loop:
         self.registrations.close()
 
     def _turn(self) -> None:
+        if not self.sound:
+            raise RuntimeError("a descriptor could not be registered or unregistered")
         if self._options.mood < SupervisorStates.RUNNING:
             self._stop_step()
         ready = self.registrations.poll(self._timeout(), EVENTS_MOST)

@@ -7,16 +7,16 @@ import gc
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from supervisor.datatypes import RestartWhenExitUnexpected
 from supervisor.states import ProcessStates
 
-from crewd.model.record import Record, Standing
+from crewd.model.record import DOWN, Record
 from crewd.model.spec import Loop
 from crewd_supervisord import boot_lock, hooks, runner
 from crewd_supervisord.boot import boot, deafen
 from crewd_supervisord.clock import boot_id
 from crewd_supervisord.endings import wait_knowing
 from crewd_supervisord.engine import Engine
+from crewd_supervisord.faults import restart_natively
 from crewd_supervisord.guard import examine
 from crewd_supervisord.leftovers import kill_leftovers
 from crewd_supervisord.parts import PARTS
@@ -27,9 +27,6 @@ from crewd_supervisord.spawn import Spawner, close_on_exec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-DEFAULT_RETRIES = 3
-_DOWN = (Standing.STOPPED, Standing.FINISHED, Standing.GIVEN_UP)
 
 
 def make_engine(supervisord: Any, directory: str) -> Any:
@@ -50,7 +47,7 @@ def make_engine(supervisord: Any, directory: str) -> Any:
         supervisord.options.logger.critical(
             f"crewd: no engine, supervisord restarts programs by its own means: {traceback.format_exc()}"
         )
-        _restart_natively(supervisord, _recalled(directory))
+        _restart_natively(supervisord, _recalled(supervisord, directory))
         return _Nothing()
     finally:
         boot_lock.release()
@@ -100,11 +97,11 @@ def _watch_children(engine: Engine) -> None:
     options.waitpid = waitpid
 
 
-def _recalled(directory: str) -> "Mapping[str, Record]":
+def _recalled(supervisord: Any, directory: str) -> "Mapping[str, Record]":
     """Return what the journal tells, with all leftovers ended; nothing where that fails too."""
     try:
         found = recall(f"{directory}/journal", boot_id())
-        kill_leftovers(found, frozenset())
+        kill_leftovers(found, supervisord.options.serverurl or "", frozenset())
         return found.records
     except Exception:
         return {}
@@ -116,10 +113,8 @@ def _restart_natively(supervisord: Any, records: "Mapping[str, Record]") -> None
         for process in group.processes.values():
             standing = records.get(group.config.name, Record()).standing
             process.state = ProcessStates.STOPPED
-            process.laststart = 1 if standing in _DOWN else 0
-            if process.config.autorestart is False:
-                process.config.autorestart = RestartWhenExitUnexpected
-                process.config.startretries = min(process.config.startretries, DEFAULT_RETRIES)
+            process.laststart = 1 if standing in DOWN else 0
+            restart_natively(process)
 
 
 def _collect() -> None:

@@ -67,6 +67,7 @@ class WakingPoller:
             self._engine.faults.abandoned(self._engine)
 
     def _wait(self, timeout: float) -> float:
+        self._engine.journal.passed()  # what the handlers of the pass before noted, too: an RPC may be all there was
         self._stop_equals()
         if self._more or self._waits_for_nobody():
             return 0.0
@@ -104,7 +105,6 @@ class WakingPoller:
         end = boottime() + SLICE_SEC
         children = reap(self._engine, end)
         self._more = self._engine.work(end) or children
-        self._engine.journal.passed()
         self._worked = True
         return [], []
 

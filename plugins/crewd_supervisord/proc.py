@@ -34,6 +34,14 @@ def variable(pid: int, name: bytes) -> str:
     return ""
 
 
+def pid_namespace(pid: int) -> int:
+    """Return the number of the process's pid namespace; 0 where there is no such process, or it may not be asked."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
 def pids() -> Iterator[int]:
     """Yield every process there is."""
     try:

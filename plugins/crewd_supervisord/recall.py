@@ -4,7 +4,8 @@ Rules:
 
 1. The newest segment with a readable snapshot counts, folded with everything behind it.
 2. After a reboot nothing counts: all that is not disabled starts, with empty windows.
-3. A line that cannot be read ends the reading of its segment (it is torn); nothing here raises.
+3. A whole line that cannot be understood (a newer engine's) is skipped and counted: what is behind it counts all the
+   same. A last line without its end is torn, as if it had not been written. Nothing here raises.
 """
 
 import secrets
@@ -16,7 +17,7 @@ from crewd.model import journal_line, record
 from crewd.model.facts import Event, GenerationEnded, Removed, SegmentOpened
 from crewd.model.record import Record
 from crewd.policy.fold import fold
-from crewd_supervisord.journal import generations, segments
+from crewd_supervisord.journal import GENERATION_DIGITS, generations, segments
 
 
 @dataclass(slots=True)
@@ -29,13 +30,15 @@ class Recalled:
     clean: bool = True
     """Whether it ended in order."""
     records: dict[str, Record] = field(default_factory=dict[str, Record])
+    skipped: int = 0
+    """How many lines could not be understood."""
 
 
 def next_generation(directory: str) -> str:
     """Return a name for a new generation: one number higher than any on disk."""
     names = generations(directory)
-    number = int(names[-1][:8]) + 1 if names else 1
-    return f"{number:08d}-{secrets.token_hex(3)}"
+    number = int(names[-1][:GENERATION_DIGITS]) + 1 if names else 1
+    return f"{number:0{GENERATION_DIGITS}d}-{secrets.token_hex(3)}"
 
 
 def recall(directory: str, boot_id: str) -> Recalled:
@@ -56,14 +59,18 @@ def _read(directory: str, generation: str) -> Recalled | None:
         whole = False
         for path in paths[start:]:
             for event in events(path):
-                whole = take(found, event) or whole
+                whole = _take(found, event) or whole
         if whole:
             return found
     return None
 
 
-def take(found: Recalled, event: Event) -> bool:
+def _take(found: Recalled, event: Event | None) -> bool:
     """Fold one event into ``found``; returns whether it was a snapshot."""
+    if event is None:
+        found.skipped += 1
+        found.clean = False
+        return False
     found.sequence = event.sequence
     fact = event.fact
     found.clean = isinstance(fact, GenerationEnded)
@@ -91,13 +98,19 @@ def records_of(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Record]:
     return found
 
 
-def events(path: str) -> Iterator[Event]:
-    """Yield the events of one segment, up to the first line that cannot be read."""
+def events(path: str) -> Iterator[Event | None]:
+    """Yield the events of one segment, None for each whole line that cannot be understood; a torn last line ends it."""
     try:
         with open(path, "rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                yield journal_line.decode(line)
-    except (OSError, journal_line.JournalLineError):
+                if line.endswith(b"\n"):
+                    yield _event(line)
+    except OSError:
         return
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return journal_line.decode(line)
+    except journal_line.JournalLineError:
+        return None

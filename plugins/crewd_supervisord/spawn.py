@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crewd_supervisord.engine import Engine
     from crewd_supervisord.instance import Instance
 
-_STARTABLE = (ProcessState.EXITED, ProcessState.FATAL, ProcessState.BACKOFF, ProcessState.STOPPED)
+STARTABLE = (ProcessState.EXITED, ProcessState.FATAL, ProcessState.BACKOFF, ProcessState.STOPPED)
 _NO_PIPES: Mapping[str, int | None] = dict.fromkeys(
     ("stdin", "stdout", "stderr", "child_stdin", "child_stdout", "child_stderr")
 )
@@ -88,7 +88,7 @@ class Spawner:
             return None
         _reset(process)
         process.laststart = time.time()
-        process._assertInState(*_STARTABLE)
+        process._assertInState(*STARTABLE)
         process.change_state(ProcessStates.STARTING)
         try:
             pid = self._start(process, instance)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -60,7 +61,15 @@ def sections(server: Supervisord) -> list[Section]:
         listener(server, "captured", "PROCESS_COMMUNICATION_STDOUT"),
         listener(server, "printed", "PROCESS_LOG_STDOUT"),
         listener(server, "groups", "PROCESS_GROUP"),
+        crashmail(server),
     ]
+
+
+def crashmail(server: Supervisord) -> Section:
+    """superlance's listener, which writes a mail for every process that ends when it should not."""
+    command = f"{sys.executable} -m superlance.crashmail -a -m crew@example.com -s 'cat >>{server.path('mails')}'"
+    options = {"command": command, "events": "PROCESS_STATE_EXITED", "stdout_logfile": "NONE"}
+    return Section("eventlistener:crashmail", {**options, "stderr_logfile": server.path("crashmail.err")})
 
 
 def programs() -> list[Program]:
@@ -72,6 +81,8 @@ def programs() -> list[Program]:
         Program("many-0", ("/bin/sleep", "1000"), policy=AT_ONCE, autostart=False),
         Program("again-0", ("/bin/sleep", "1000"), policy=AT_ONCE, autostart=False),
         Program("clean-0", misbehave("sleep=0.3", "exit=0"), policy=AT_ONCE, autostart=False),
+        Program("mailed-0", misbehave("sleep=0.3", "exit=1"), policy=AT_ONCE, autostart=False),
+        Program("unmailed-0", misbehave("sleep=0.3", "exit=0"), policy=AT_ONCE, autostart=False),
         Program("dirty-0", misbehave("sleep=0.3", "exit=1"), policy=AT_ONCE, autostart=False),
         Program("speaker-0", misbehave(f"print={CAPTURED}", "pause"), policy=AT_ONCE, autostart=False, options=capture),
         Program(
@@ -113,6 +124,24 @@ def test_a_listener_hears_how_a_program_ended(server: Supervisord):
 
     assert expected == {"clean-0": "1", "dirty-0": "0"}
     assert all(int(event["header"]["pid"]) > 0 for event in ends)
+
+
+def test_another_packages_listener_hears_of_crashes(server: Supervisord):
+    """superlance's crashmail: each crash once, with its pid, and no clean end."""
+    pids: list[int] = []
+    for name in ("mailed-0", "unmailed-0", "mailed-0"):
+        server.rpc.supervisor.startProcess(name, False)
+        pids.append(server.pid_of(name))
+        server.wait_state(name, "EXITED")
+    wait_for(lambda: server.read("mails").count("mailed-0 crashed") == 2, what=lambda: server.read("crashmail.err"))
+    mails = server.read("mails")
+
+    assert [f"Process mailed-0 in group mailed-0 exited unexpectedly (pid {pid})" in mails for pid in pids[::2]] == [
+        True,
+        True,
+    ]
+    assert "unmailed-0" not in mails
+    assert server.state("crashmail") == "RUNNING"
 
 
 def test_a_slow_listener_misses_nothing(server: Supervisord):

@@ -1,14 +1,17 @@
 """What was decided survives: stopped stays stopped, given up stays given up, through every restart of supervisord."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crewd.model.facts import (
+    Commanded,
     GenerationBegan,
     GenerationEnded,
     Judged,
@@ -140,6 +143,117 @@ def test_the_limit_counts_on(server: Supervisord, how: str):
     server.wait_state("crashing-0", "FATAL", timeout=15)
 
     assert len(server.facts(Spawned, "crashing-0")) == 8
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_limit_that_was_changed_counts_what_a_restart_would_count(server: Supervisord, how: str):
+    """The starts under the old limit, which was none, are in the new one's window; a restart finds the same ones."""
+    healed = server.path("work/healed")
+    script = shell(f"test -e {healed} && exec sleep 1000; exit 3")
+    server.boot([Program("crashing-0", script, policy(restart_sec=0.01, restart_steps=0, start_limit_burst=0))])
+    wait_for(lambda: len(server.facts(Spawned, "crashing-0")) >= 5)
+    Path(healed).touch()
+    server.wait_executed("crashing-0", "sleep")
+    server.change("crashing-0", policy=policy(start_limit_burst=100, start_limit_interval_sec=inf))
+    before = server.standing("crashing-0")["budget"]
+    starts = len(server.facts(Starting, "crashing-0"))
+    again(server, how)
+    server.wait_state("crashing-0", "RUNNING")
+
+    assert before == 100 - starts
+    assert server.standing("crashing-0")["budget"] == before - 1
+
+
+@pytest.mark.parametrize("how", ["TERM", "KILL"])
+def test_a_start_that_is_refused_during_a_stop_undoes_no_stop(server: Supervisord, how: str):
+    """supervisor answers an error; what it did not do is not owed after a restart, either."""
+    flag = server.path("work/end")
+    slow = misbehave(f"lingers={flag}", f"stamp={server.path('slow.stamp')}", "pause")
+    server.boot([Program("slow-0", slow, policy("always"), timeout_stop_sec=60), Program("up-0", SLEEP, policy())])
+    wait_for(lambda: server.read("slow.stamp"))
+    server.rpc.supervisor.stopProcess("slow-0", False)
+    server.wait_state("slow-0", "STOPPING")
+    refused = server.supervisorctl("start", "slow-0").stdout
+    Path(flag).touch()
+    server.wait_state("slow-0", "STOPPED")
+    stays_stopped(server, "slow-0", how)
+
+    assert refused == "slow-0: ERROR (abnormal termination)\n"
+    assert [fact.verb for fact in server.facts(Commanded, "slow-0")] == ["stop"]
+
+
+@pytest.mark.parametrize("how", ["TERM", "KILL"])
+def test_a_start_of_a_program_that_is_missing_undoes_no_stop(server: Supervisord, how: str):
+    """Refused before anything is tried. Once it is there again, it is started by hand, and that is noted."""
+    program, away = Path(server.path("work/program")), Path(server.path("work/away"))
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o700)
+    server.boot([Program("stopped-0", (str(program),), policy("always")), Program("up-0", SLEEP, policy())])
+    server.wait_executed("stopped-0", "sleep")
+    server.supervisorctl("stop", "stopped-0")
+    program.rename(away)
+    refused = server.supervisorctl("start", "stopped-0").stdout
+    away.rename(program)
+    stays_stopped(server, "stopped-0", how)
+    server.supervisorctl("start", "stopped-0")
+
+    assert refused == "stopped-0: ERROR (no such file)\n"
+    assert server.standing("stopped-0")["standing"] == "up"
+    assert [fact.verb for fact in server.facts(Commanded, "stopped-0")] == ["stop", "start"]
+
+
+def stays_stopped(server: Supervisord, name: str, how: str) -> None:
+    """Assert that an operator stopped it, now and after a restart of supervisord."""
+    assert server.standing(name)["standing"] == "stopped"
+    again(server, how)
+    server.wait_state("up-0", "RUNNING")
+    assert server.standing(name)["standing"] == "stopped"
+    assert stays(lambda: server.state(name) == "STOPPED", 0.3)
+
+
+def test_a_start_that_is_owed_begins_a_new_history(server: Supervisord):
+    """Asked for during a stop, and done by the next supervisord: no earlier start counts any more."""
+    deaf = misbehave("ignore=TERM", f"stamp={server.path('deaf.stamp')}", "pause")
+    server.boot([Program("deaf-0", deaf, policy(start_limit_burst=5), timeout_stop_sec=60)])
+    wait_for(lambda: server.read("deaf.stamp"))
+    before = server.pid_of("deaf-0")
+    server.crewd("restart", ["deaf-0"], "test")
+    server.wait_state("deaf-0", "STOPPING")
+    server.kill()
+    server.start()
+    server.wait_new_pid("deaf-0", before)
+
+    assert server.standing("deaf-0")["budget"] == 4
+
+
+def test_what_a_supervisord_left_whose_journal_is_gone_is_ended(server: Supervisord):
+    """Nothing is known of its worker but what the worker's environment says."""
+    server.boot([Program("up-0", SLEEP, policy())])
+    before = server.wait_executed("up-0", "sleep")
+    server.kill()
+    shutil.rmtree(server.home.journal)
+    server.start()
+    after = server.wait_new_pid("up-0", before)
+
+    assert not alive(before)
+    assert alive(after)
+    assert [fact.pid for fact in server.facts(LeftoverEnded, "up-0")] == [before]
+
+
+def test_another_crew_on_the_machine_is_left_alone(server: Supervisord):
+    """Its generations have the same numbers; a supervisord without a journal ends its own workers alone."""
+    server.boot([Program("up-0", SLEEP, policy())])
+    theirs = server.wait_executed("up-0", "sleep")
+    with Supervisord(server.edition, [Program("up-0", SLEEP, policy())]) as other:
+        ours = other.wait_executed("up-0", "sleep")
+        other.kill()
+        shutil.rmtree(other.home.journal)
+        other.start()
+        other.wait_new_pid("up-0", ours)
+
+        assert not alive(ours)
+    assert server.pid_of("up-0") == theirs
+    assert alive(theirs)
 
 
 def test_what_a_killed_supervisord_left_is_ended(server: Supervisord):

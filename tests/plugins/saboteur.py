@@ -1,14 +1,12 @@
-"""Another rpcinterface plugin, loaded beside crewd's: it makes named functions of the engine raise, on request.
+"""Another rpcinterface plugin, loaded beside crewd's: makes named functions raise, or counts their calls, on request.
 
 ``[rpcinterface:saboteur]`` with ``supervisor.rpcinterface_factory = saboteur:make``. ``limits`` are module constants to
 set: ``crewd_supervisord.journal:SEGMENT_BYTES=4096``, separated by commas.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 ALWAYS = 1_000_000_000
 
@@ -18,11 +16,11 @@ class SabotageError(Exception):
 
 
 class Saboteur:
-    """The namespace ``saboteur``."""
+    """The namespace ``saboteur``. What was sabotaged stays so when supervisord reloads, in the same process."""
 
-    def __init__(self) -> None:
-        self._mended: list[Callable[[], None]] = []
-        self._struck = 0
+    _mended: ClassVar[list[Callable[[], None]]] = []
+    _struck = 0
+    _calls = 0
 
     def sabotage(self, target: str, passing: int = 0, times: int = ALWAYS) -> bool:
         """Have ``module:Class.function`` raise ``times`` times, after it was let through ``passing`` times."""
@@ -34,13 +32,31 @@ class Saboteur:
             nonlocal calls
             calls += 1
             if passing < calls <= passing + times:
-                self._struck += 1
+                Saboteur._struck += 1
                 raise SabotageError(target)
             return original(*args, **kwargs)
 
         setattr(holder, name, broken)
         self._mended.append(lambda: setattr(holder, name, original))
         return True
+
+    def watch(self, target: str) -> bool:
+        """Count the calls of ``module:Class.function`` from now on."""
+        holder, name = _resolve(target)
+        original = holder.__dict__[name]
+        Saboteur._calls = 0
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            Saboteur._calls += 1
+            return original(*args, **kwargs)
+
+        setattr(holder, name, counted)
+        self._mended.append(lambda: setattr(holder, name, original))
+        return True
+
+    def calls(self) -> int:
+        """Return how often what is watched was called."""
+        return self._calls
 
     def struck(self) -> int:
         """Return how often something was made to raise since the last mending."""
@@ -50,7 +66,7 @@ class Saboteur:
         """Put everything back; return how often something was made to raise."""
         while self._mended:
             self._mended.pop()()
-        struck, self._struck = self._struck, 0
+        struck, Saboteur._struck = self._struck, 0
         return struck
 
 

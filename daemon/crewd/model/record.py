@@ -14,7 +14,7 @@ from crewd.model.states import ProcessState
 
 REMEMBERED_EXITS = 5
 REMEMBERED_STARTS = START_LIMIT_BURST_MOST
-"""A history of more starts is cut at its old end; the limit cannot tell, for no burst is higher."""
+"""A history of more starts is cut at its old end; no limit can tell, present or to come, for no burst is higher."""
 
 
 class Standing(StrEnum):
@@ -30,6 +30,10 @@ class Standing(StrEnum):
     """It ended and no restart is wanted."""
     GIVEN_UP = "given_up"
     """The start limit was hit."""
+
+
+DOWN = frozenset({Standing.STOPPED, Standing.FINISHED, Standing.GIVEN_UP})
+"""What stays down when supervisord starts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ Rules:
 1. The record of an instance is the fold of its lines since it was added, and nothing else.
 2. Standing changes by commands and verdicts alone, never by a process state: a shutdown is no verdict. A start that
    was asked for is owed, also to the next generation, should supervisord end before the spawn.
-3. A start by command or by a changed configuration begins a new history, and so does a verdict marked ``fresh``.
-4. A record is bounded: REMEMBERED_EXITS exits, REMEMBERED_STARTS starts, the oldest forgotten first. Whoever knows the
-   policy may forget more (``restart.remembered``) without changing a verdict.
+3. A start by command or by a changed configuration begins a new history, and so does a verdict marked ``fresh``; a
+   command does so when it is given, for the start may come only after a restart of supervisord, as one of its own.
+4. A record is bounded: REMEMBERED_EXITS exits, REMEMBERED_STARTS starts, the oldest forgotten first. Nothing is
+   forgotten by a policy: the next may look further back, and then the fold after a restart would know more.
 """
 
 from dataclasses import replace
@@ -46,7 +47,7 @@ def fold(record: Record, event: Event) -> Record:
         case Starting():
             return _starting(record, event, fact)
         case Spawned():
-            return replace(record, pid=fact.pid, start_ticks=fact.start_ticks)
+            return replace(record, token=fact.token, pid=fact.pid, start_ticks=fact.start_ticks)
         case Exited():
             past = PastExit(event.at, fact.reason, fact.code, fact.signal, fact.ran_sec, commanded=fact.commanded)
             return _ended(record, past)
@@ -107,7 +108,7 @@ def _commanded(record: Record, fact: Commanded) -> Record:
     if fact.verb == "stop":
         return replace(record, standing=Standing.STOPPED, due_at=None)
     if fact.verb in {"start", "restart"}:
-        return replace(record, standing=Standing.UP)
+        return replace(record, standing=Standing.UP, due_at=None, starts=(), restarts=0)
     if fact.verb == "reset_failed":
         standing = Standing.STOPPED if record.standing is Standing.GIVEN_UP else record.standing
         state = ProcessState.STOPPED if record.process_state is ProcessState.FATAL else record.process_state

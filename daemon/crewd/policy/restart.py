@@ -15,6 +15,7 @@ Rules, after systemd.service(5) and systemd.unit(5):
 6. A manual start is never asked here.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from math import inf
 
@@ -142,17 +143,10 @@ def budget(policy: RestartPolicy, history: History, at: float) -> float:
     if limitless(policy):
         return inf
     begin = at - policy.start_limit_interval_sec
-    return max(0, policy.start_limit_burst - sum(start > begin for start in history.starts))
+    counted = len(history.starts) - bisect_right(history.starts, begin)
+    return max(0, policy.start_limit_burst - counted)
 
 
 def limitless(policy: RestartPolicy) -> bool:
     """Return whether the start limit is switched off, as in systemd: by an interval or a burst of 0."""
     return policy.start_limit_burst == 0 or policy.start_limit_interval_sec == 0
-
-
-def remembered(policy: RestartPolicy, starts: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Return the starts that can still matter to the limit from ``now`` on: the last ``burst`` inside the window."""
-    if limitless(policy):
-        return ()
-    begin = now - policy.start_limit_interval_sec
-    return tuple(start for start in starts[-policy.start_limit_burst :] if start > begin)

@@ -30,11 +30,11 @@ from harness.stored import accounted, everything
 
 __all__ = ["postgres"]
 
-KILLS = 100
-"""With each database: two hundred in all."""
-DAEMON_SHARE = 0.6
+KILLS = 120
+"""With each database, tried; two hundred in all find somebody to kill."""
+DAEMON_SHARE = 0.5
 WORKERS = 100
-MOST_SEC = 0.4
+MOST_SEC = 1.5
 PATIENCE_SEC = 60.0
 STORM_WORKERS = 1000
 STORM_SEC = 8.0
@@ -67,6 +67,8 @@ async def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed(
                 killed["daemon"] += 1
             else:
                 killed["supervisord"] += _kill_supervisord(daemon)
+        if daemon.nursery.status(daemon.pid) is not None:
+            daemon.start(ready=False, environ=environ)
         await _calm(daemon, environ)
         _end(daemon)
         kept.keep()
@@ -86,9 +88,9 @@ async def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed(
             key: round(amount, 4) for key, amount in totals.items()
         }
         assert known.attempts == attempts
-        assert killed["daemon"] + killed["supervisord"] > KILLS * soak * 0.7
-        assert killed["supervisord"] > KILLS * soak * 0.1
-        assert len({entry.generation for entry in entries}) > killed["supervisord"] // 2
+        assert killed["daemon"] + killed["supervisord"] > 100 * soak
+        assert killed["supervisord"] > 25 * soak
+        assert len({entry.generation for entry in entries}) > 10 * soak
 
 
 @pytest.mark.slow
@@ -150,17 +152,19 @@ def _worker(crasher: str, stamps: str, slot: int) -> dict[str, object]:
 
 def _kill_daemon(daemon: Daemon, environ: Mapping[str, str]) -> None:
     """Kill it, ready or not; the next one takes over what it left."""
-    os.kill(daemon.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it ends by itself where its first supervisord dies in the cradle
+        os.kill(daemon.pid, signal.SIGKILL)
     daemon.nursery.wait(daemon.pid)
     daemon.start(ready=False, environ=environ)
 
 
 def _kill_supervisord(daemon: Daemon) -> bool:
-    """Kill it, if there is one that answers; the daemon starts the next."""
-    with contextlib.suppress(TargetError, ProcessLookupError):
-        os.kill(daemon.client.version().pid, signal.SIGKILL)
-        return True
-    return False
+    """Kill it, if there is one, whether it answers yet or not; the daemon starts the next."""
+    running = [one.pid for one in daemon.nursery.members() if "crewd_supervisord.launch" in one.command]
+    for pid in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(running)
 
 
 def _generation(daemon: Daemon) -> str:

@@ -19,9 +19,10 @@ from crewd.model.record import Record
 from crewd.model.spec import RestartMode, RestartPolicy
 from crewd.policy.fold import fold
 from crewd_supervisord.recall import records_of
-from harness import ENGINE_EDITIONS, Program, Supervisord, shell, wait_for
+from harness import ENGINE_EDITIONS, Program, Supervisord, shell, stays, wait_for
 from harness.journal import Entry
 from harness.ledger import read_ledger
+from harness.processes import alive
 from harness.sabotage import PLUGINS, saboteur
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
@@ -192,3 +193,59 @@ def test_what_follows_a_kill_on_a_full_disk_is_dealt_with(server: Supervisord) -
         assert server.running
     assert left
     assert not still
+
+
+def started_anew_without_a_trace(server: Supervisord) -> None:
+    """Kill a supervisord whose generation is not on disk; assert that the next ends its worker before its own."""
+    old = wait_for(lambda: server.pid_of("quiet-0"), what="quiet-0 to live")
+    server.kill()
+    server.start()
+
+    assert server.wait_new_pid("quiet-0", old)
+    assert not alive(old)
+
+
+def test_a_generation_that_wrote_nothing_leaves_no_worker_behind(server: Supervisord) -> None:
+    """On a read-only disk, on which there never was a journal."""
+    server.settings.pop("logfile")
+    subprocess.run(["mount", "-o", "remount,ro", server.home.journal], check=True)
+    server.boot(crew(server)[:1])
+    started_anew_without_a_trace(server)
+    started_anew_without_a_trace(server)
+
+    assert os.listdir(server.home.journal) == []
+
+
+def test_a_generation_begun_on_a_full_disk_leaves_no_worker_behind(server: Supervisord) -> None:
+    """The one before it, which was written, had ended in order: nobody would be looked for by its word."""
+    server.settings.pop("logfile")
+    server.boot(crew(server)[:1])
+    wait_for(lambda: server.pid_of("quiet-0"), what="quiet-0 to live")
+    with full(server):
+        assert server.stop() == 0
+        server.start()
+        assert "No space left" in state(server)["error"]
+        started_anew_without_a_trace(server)
+        started_anew_without_a_trace(server)
+
+
+def test_a_worker_whose_log_is_on_a_full_disk_restarts(server: Supervisord) -> None:
+    """What it says is lost, not itself: it lives, is restarted when it dies, and its log goes on when there is room."""
+    server.boot(crew(server))
+    log = Path(server.home.journal) / "loud.log"
+    wait_for(lambda: log.exists() and log.stat().st_size, what="loud-0 to talk")
+    with full(server):
+        kept = log.stat().st_size
+        for _ in range(3):
+            pid = wait_for(lambda: server.pid_of("loud-0"), what="loud-0 to live")
+            os.kill(pid, signal.SIGKILL)
+            server.wait_new_pid("loud-0", pid)
+        pid = server.wait_state("loud-0", "RUNNING")["pid"]
+        lives = stays(lambda: server.pid_of("loud-0") == pid, 0.5)
+        full_size = log.stat().st_size
+    wait_for(lambda: log.stat().st_size > full_size + 1000, what="the log to go on")
+
+    assert lives
+    assert full_size < kept + 4096
+    assert server.pid_of("loud-0") == pid
+    assert server.crewd("version")["faults"] == 0

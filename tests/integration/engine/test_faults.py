@@ -12,9 +12,9 @@ from xmlrpc.client import Fault
 
 import pytest
 
-from crewd.model.facts import FaultCaught, Judged
+from crewd.model.facts import FaultCaught, GenerationEnded, Judged
 from crewd.model.spec import RestartMode, RestartPolicy
-from harness import ENGINE_EDITIONS, Edition, Mode, Program, Supervisord, shell, wait_for
+from harness import ENGINE_EDITIONS, Edition, Mode, Program, Supervisord, misbehave, shell, wait_for
 from harness.sabotage import PLUGINS, saboteur
 
 POLICY = RestartPolicy(
@@ -49,8 +49,6 @@ FAST = (
     "crewd_supervisord.spawn:Spawner._spawn_fast",
     "crewd_supervisord.spawn:Spawner._start",
     "crewd_supervisord.spawn:_posix_spawn",
-    "crewd_supervisord.fds:Registrations.attach",
-    "crewd_supervisord.fds:Registrations.detach",
 )
 LOOP = (
     "crewd_supervisord.loop:Loop._turn",
@@ -58,6 +56,8 @@ LOOP = (
     "crewd_supervisord.loop:Loop._handle",
     "crewd_supervisord.loop:Loop._each_second",
     "crewd_supervisord.loop:reap",
+    "crewd_supervisord.fds:Registrations.attach",
+    "crewd_supervisord.fds:Registrations.detach",
     "crewd_supervisord.foreign:Foreign.transition",
     "crewd_supervisord.engine:Engine.work",
     "crewd_supervisord.timers:Timers.pop",
@@ -74,6 +74,24 @@ POLLER = (
     "crewd_supervisord.engine:Engine.next_at",
     "crewd_supervisord.journal:Journal.passed",
     "crewd_supervisord.journal:Journal.tick",
+)
+
+COMMANDS = (
+    f"{ENGINE}.command",
+    f"{ENGINE}.refrain",
+    f"{ENGINE}.clear_of_leftovers",
+    f"{ENGINE}.succeed_if_due",
+    "crewd_supervisord.caller:Caller.who",
+    "crewd_supervisord.hooks:_named",
+    "crewd_supervisord.hooks:_note_start",
+)
+VERBS = (
+    ("stopProcess", "plain-0"),
+    ("startProcess", "plain-0"),
+    ("stopProcessGroup", "plain-0"),
+    ("startProcessGroup", "plain-0"),
+    ("stopAllProcesses",),
+    ("startAllProcesses",),
 )
 
 FAST_EDITIONS = [one for one in ENGINE_EDITIONS if one.values[0].mode is Mode.FAST]  # type: ignore[attr-defined]
@@ -102,7 +120,7 @@ def faults(server: Supervisord) -> int:
 def killed_and_back(server: Supervisord) -> None:
     """Kill all workers, wait until all are back and have succeeded."""
     names = list(server.programs)
-    before = {name: server.pid_of(name) for name in names}
+    before = {name: wait_for(lambda name=name: server.pid_of(name), what=f"{name} to live") for name in names}
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     for name, pid in before.items():
@@ -115,7 +133,7 @@ def goes_on(server: Supervisord, target: str) -> None:
     """Assert that with ``target`` raising the workers restart under the same supervisord, and that it was said."""
     for name in server.programs:
         server.wait_state(name, "RUNNING")
-    before, log = faults(server), len(server.log())
+    before, log, told = faults(server), len(server.log()), len(server.facts(FaultCaught))
     server.rpc.saboteur.sabotage(target)
     try:
         killed_and_back(server)
@@ -127,7 +145,7 @@ def goes_on(server: Supervisord, target: str) -> None:
     assert faults(server) > before
     assert "crewd: fault in" in server.log()[log:]
     if "Journal.append" not in target:
-        assert server.facts(FaultCaught)[-1].error.startswith("saboteur.SabotageError")
+        assert server.facts(FaultCaught)[told].error.startswith("saboteur.SabotageError")
 
 
 def recovers(server: Supervisord) -> None:
@@ -228,18 +246,149 @@ def test_wrong_arguments_are_no_fault(server: Supervisord) -> None:
     assert faults(server) == before
 
 
-def test_a_command_is_carried_out_though_it_cannot_be_noted(server: Supervisord) -> None:
-    """supervisorctl stops and starts a worker whatever the engine makes of it."""
+@pytest.mark.parametrize("target", COMMANDS)
+def test_a_command_is_carried_out_whatever_the_engine_makes_of_it(server: Supervisord, target: str) -> None:
+    """By supervisor's own verbs workers stop and start, by name, by group, and all; each fault is counted."""
     before = faults(server)
-    server.rpc.saboteur.sabotage(f"{ENGINE}.command")
-    server.rpc.supervisor.stopProcess("plain-0")
-    stopped = server.state("plain-0")
-    server.rpc.supervisor.startProcess("plain-0")
-    server.rpc.saboteur.mend()
+    server.rpc.saboteur.sabotage(target)
+    states: list[str] = []
+    try:
+        for verb, *names in VERBS:
+            getattr(server.rpc.supervisor, verb)(*names)
+            states.append(server.state("plain-0"))
+    finally:
+        struck = server.rpc.saboteur.mend()
 
-    assert stopped == "STOPPED"
-    assert server.state("plain-0") == "RUNNING"
-    assert faults(server) == before + 2
+    assert states == ["STOPPED", "RUNNING"] * 3
+    assert faults(server) == before + struck
+    assert struck >= 2
+    assert server.rpc.supervisor.getPID() == server.pid
+    recovers(server)
+
+
+def test_a_stop_holds_though_the_engine_failed_over_it(server: Supervisord) -> None:
+    """What is queued could not be taken back; that somebody stopped it is noted all the same."""
+    server.rpc.saboteur.sabotage(f"{ENGINE}.refrain")
+    server.rpc.supervisor.stopProcess("plain-0")
+    server.rpc.saboteur.mend()
+    standing = server.standing("plain-0")["standing"]
+    server.rpc.supervisor.startProcess("plain-0")
+
+    assert standing == "stopped"
+    recovers(server)
+
+
+@pytest.mark.parametrize("target", ["crewd_supervisord.boot:_group_added", "crewd_supervisord.boot:settle"])
+def test_a_worker_that_cannot_be_taken_in_is_supervisords(server: Supervisord, target: str) -> None:
+    """It starts and restarts by supervisord's own means, until the next apply takes it in."""
+    more = [*crew(), Program("coming-0", SLEEP, POLICY)]
+    before = faults(server)
+    server.rpc.saboteur.sabotage(target)
+    try:
+        server.apply(more)
+        server.wait_state("coming-0", "RUNNING", timeout=PATIENCE_SEC)
+        killed_and_back(server)
+    finally:
+        struck = server.rpc.saboteur.mend()
+    failed = faults(server)
+    server.apply(more)
+    server.wait_state("coming-0", "RUNNING")
+
+    assert (struck, failed) == (1, before + 1)
+    assert server.facts(FaultCaught)[-1].where == "group added"
+    recovers(server)
+    server.apply(crew())
+
+
+def test_a_worker_that_cannot_be_let_go_is_gone_all_the_same(server: Supervisord) -> None:
+    """Its group is no longer supervisord's; it can be added again."""
+    more = [*crew(), Program("going-0", SLEEP, POLICY)]
+    server.apply(more)
+    server.wait_state("going-0", "RUNNING")
+    before = faults(server)
+    server.rpc.saboteur.sabotage("crewd_supervisord.boot:_group_removed")
+    try:
+        server.apply(crew())
+        wait_for(server.rpc.saboteur.struck)
+    finally:
+        server.rpc.saboteur.mend()
+    left = {one["instance"] for one in server.crewd("status")["instances"]}
+    server.apply(more)
+    server.wait_state("going-0", "RUNNING")
+    recovers(server)
+    server.apply(crew())
+
+    assert left == {program.name for program in crew()}
+    assert faults(server) == before + 1
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_a_fault_at_boot_leaves_the_start_to_supervisord(edition: Edition) -> None:
+    """Who was up is started, and restarted by the engine again; who was stopped stays so."""
+    programs = [*crew(), Program("stopped-0", SLEEP, POLICY)]
+    with Supervisord(edition, programs, [saboteur()], python_path=[PLUGINS]) as server:
+        server.healthy = False
+        server.wait_state("stopped-0", "RUNNING")
+        server.rpc.supervisor.stopProcess("stopped-0")
+        server.rpc.saboteur.sabotage("crewd_supervisord.boot:_settle_recalled", 0, len(programs))
+        server.reload()
+        for program in crew():
+            server.wait_state(program.name, "RUNNING", timeout=PATIENCE_SEC)
+
+        assert server.rpc.saboteur.mend() == faults(server) == len(programs)
+        assert {fact.where for fact in server.facts(FaultCaught)} == {"boot"}
+        server.programs.pop("stopped-0")
+        recovers(server)
+        assert server.state("stopped-0") == "STOPPED"
+        assert server.standing("stopped-0")["standing"] == "stopped"
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_input_that_the_loop_does_not_hear_of_arrives(edition: Edition) -> None:
+    """Where what waits for a worker cannot be registered, supervisor's own loop takes over and writes it."""
+    echo = Program("echo-0", misbehave("echo", "pause"), POLICY, stdin_null=False, stdout="AUTO")
+    with Supervisord(edition, [*crew(), echo], [saboteur()], python_path=[PLUGINS]) as server:
+        server.healthy = False
+        server.wait_state("echo-0", "RUNNING")
+        server.rpc.saboteur.sabotage("crewd_supervisord.runner:Runner.ask")
+        server.rpc.supervisor.sendProcessStdin("echo-0", "hello\n")
+        wait_for(lambda: "hello" in server.rpc.supervisor.readProcessStdoutLog("echo-0", 0, 0), what="the echo")
+        assert server.rpc.saboteur.mend() == 1
+
+        assert server.crewd("version")["mode"] == "stock"
+        assert faults(server) == 1 + (edition.mode is Mode.FAST)
+        recovers(server)
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_a_connection_that_cannot_be_forgotten_costs_no_later_one(edition: Edition) -> None:
+    """Its number is used again; supervisor's own loop, which registers nothing for long, takes over."""
+    with Supervisord(edition, crew(), [saboteur()], python_path=[PLUGINS]) as server:
+        server.healthy = False
+        server.wait_state("plain-0", "RUNNING")
+        server.rpc.saboteur.sabotage("crewd_supervisord.runner:Runner.forget_channel")
+        for _ in range(5):
+            assert server.supervisorctl("pid", timeout=PATIENCE_SEC).stdout == f"{server.pid}\n"
+        killed_and_back(server)
+        wait_for(server.rpc.saboteur.struck, what="a connection to be closed")
+        server.rpc.saboteur.mend()
+
+        assert server.crewd("version")["mode"] == "stock"
+        recovers(server)
+
+
+@pytest.mark.parametrize("edition", FAST_EDITIONS)
+def test_a_fault_at_the_end_leaves_the_stopping_to_supervisord(edition: Edition) -> None:
+    """All workers are stopped, and supervisord ends in order."""
+    with Supervisord(edition, crew(), [saboteur()], python_path=[PLUGINS]) as server:
+        server.healthy = False
+        server.wait_state("plain-0", "RUNNING")
+        server.rpc.saboteur.sabotage("crewd_supervisord.stopping:Stopping.step")
+
+        assert server.stop() == 0
+        assert "fault in loop" in server.log()
+        assert server.workers_left() == []
+        assert [fact.how for fact in server.facts(GenerationEnded)] == ["shutdown"]
 
 
 @pytest.mark.parametrize("target", LOOP)

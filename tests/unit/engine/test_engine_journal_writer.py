@@ -1,5 +1,6 @@
 """The journal's writer, on a real directory. A full disk is /dev/full in the file's place."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,15 @@ def test_a_segment_that_is_full_is_followed_by_the_next(desk: Desk, monkeypatch:
         opened = journal_line.decode(Path(path).read_bytes().splitlines()[0])
         assert opened.sequence == first
         assert isinstance(opened.fact, SegmentOpened)
+
+
+def test_the_number_of_the_next_line_is_known_before_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Also where a segment begins in between, whose opening line has a number, too: tokens are made of it."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 1000)
+    foretold = [(desk.journal.next_sequence(), desk.journal.append(Succeeded("w-0")).sequence) for _ in range(50)]
+
+    assert len(segments(str(desk.root), GENERATION)) > 3
+    assert all(before == after for before, after in foretold)
 
 
 def test_what_cannot_be_written_waits(desk: Desk):
@@ -245,3 +255,54 @@ def test_a_segment_that_cannot_be_begun_costs_no_snapshot_a_line(desk: Desk, mon
 
     assert sum(isinstance(event.fact, SegmentOpened) for event in desk.events()) == 1
     assert desk.sequences() == list(range(1, 62))
+
+
+def test_a_snapshot_larger_than_a_segment_leaves_room_for_lines(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """A large crew's: the lines behind it fill a segment, not the snapshot."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 1000)
+    large = {f"w-{slot}": record.to_json(Record(restart_count=slot + 1)) for slot in range(100)}
+    monkeypatch.setattr(desk.journal, "_snapshot", lambda: large)
+    desk.write(40)
+    found = [Path(path).read_bytes().splitlines() for _, path in segments(str(desk.root), GENERATION)]
+
+    assert len(found[1][0]) > 1000
+    assert 2 < len(found) < 8
+    assert all(sum(len(line) + 1 for line in lines[1:]) >= 1000 for lines in found[1:-1])
+
+
+def refuse(fd: int) -> None:
+    """A disk that forces nothing."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_an_error_of_forcing_to_disk_is_over_when_it_works_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Until then it stands, said once."""
+    desk.journal.sync = JournalSync.PASS
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    for _ in range(2):
+        desk.write()
+        desk.journal.passed()
+    error = desk.journal.error
+    monkeypatch.undo()
+    desk.journal.passed()
+
+    assert "Input/output error" in str(error)
+    assert desk.journal.error is None
+    assert len(desk.complaints) == 2
+
+
+def test_forcing_to_disk_ends_no_other_error(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Lines still wait."""
+    desk.journal.sync = JournalSync.PASS
+    desk.write()
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    desk.journal.passed()
+    end = desk.fill_disk()
+    desk.write()
+    monkeypatch.undo()
+    end()
+    desk.journal.passed()
+
+    assert "No space left" in str(desk.journal.error)
+    desk.journal.tick()
+    assert desk.journal.error is None

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import uuid
 from collections.abc import Callable, Generator
 
 import pytest
@@ -11,8 +12,12 @@ from crewd.model.record import Record
 from crewd_supervisord import proc
 from crewd_supervisord.leftovers import Leftover, is_gone, kill_leftovers
 from crewd_supervisord.recall import Recalled
+from harness import wait_for
 
-GENERATION = "00000007-c0ffee"
+GENERATION = f"00000007-{uuid.uuid4().hex}"
+LATER = ("00000007-fade00", "00000008-fade01", "00000012-fade02")
+URL = f"unix:///run/{uuid.uuid4().hex}/supervisor.sock"
+"""Both nobody else's on this machine, where the same tests may run at the same time."""
 NOBODY: frozenset[str] = frozenset()
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -22,10 +27,12 @@ def start() -> Generator[Start]:
     """Start a sleeper with a token and a group of its own; kill them all afterwards."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def one(token: str, *, group: int = 0, name: str = "w-0") -> "subprocess.Popen[bytes]":
-        environment = {"CREWD_SPAWN": token, "SUPERVISOR_PROCESS_NAME": name} if token else {}
+    def one(token: str, *, group: int = 0, name: str = "w-0", url: str = URL) -> "subprocess.Popen[bytes]":
+        variables = {"CREWD_SPAWN": token, "SUPERVISOR_PROCESS_NAME": name, "SUPERVISOR_SERVER_URL": url}
+        environment = variables if token else {}
         child = subprocess.Popen(["/bin/sleep", "60"], env=environment, process_group=group)
         started.append(child)
+        wait_for(lambda: proc.spawn_token(child.pid) == token)  # the kernel shows it a moment after exec has succeeded
         return child
 
     yield one
@@ -50,7 +57,7 @@ def ended(child: "subprocess.Popen[bytes]", leftovers: list[Leftover]) -> bool:
 def test_a_process_is_known_by_pid_and_start_time(start: Start):
     """Whatever it made of its environment."""
     child = start("")
-    leftovers = kill_leftovers(found(pid=child.pid, ticks=proc.start_ticks(child.pid)), NOBODY)
+    leftovers = kill_leftovers(found(pid=child.pid, ticks=proc.start_ticks(child.pid)), URL, NOBODY)
 
     assert ended(child, leftovers)
     assert (leftovers[0].instance, leftovers[0].token) == ("w-0", f"{GENERATION}.5")
@@ -60,7 +67,7 @@ def test_a_pid_that_was_used_again_is_spared(start: Start):
     """The same number, another start time."""
     child = start("")
 
-    assert not ended(child, kill_leftovers(found(pid=child.pid, ticks=1), NOBODY))
+    assert not ended(child, kill_leftovers(found(pid=child.pid, ticks=1), URL, NOBODY))
     assert child.poll() is None
 
 
@@ -68,39 +75,81 @@ def test_an_intent_without_a_pid_is_known_by_its_token(start: Start):
     """A kill between the fork and the record of it."""
     child = start(f"{GENERATION}.5")
 
-    assert ended(child, kill_leftovers(found(), NOBODY))
+    assert ended(child, kill_leftovers(found(), URL, NOBODY))
 
 
 def test_other_tokens_are_spared(start: Start):
-    """Of an earlier run that ended, of another installation."""
-    children = [start(f"{GENERATION}.4"), start("00000007-beefed.5"), start("nonsense"), start(f"{GENERATION}.x")]
+    """Of an earlier run that ended, of an earlier generation; what is no token."""
+    children = [start(f"{GENERATION}.4"), start("00000006-beefed.5"), start("nonsense"), start(f"{GENERATION}.x")]
 
-    assert kill_leftovers(found(), NOBODY) == []
+    assert kill_leftovers(found(), URL, NOBODY) == []
     assert [child.poll() for child in children] == [None] * 4
 
 
 def test_a_token_behind_the_last_line_is_a_leftover(start: Start):
     """The disk was full when it was given out."""
     child = start(f"{GENERATION}.11", name="w-3")
-    leftovers = kill_leftovers(found(token=""), NOBODY)
+    leftovers = kill_leftovers(found(token=""), URL, NOBODY)
 
     assert ended(child, leftovers)
     assert (leftovers[0].instance, leftovers[0].token) == ("w-3", f"{GENERATION}.11")
 
 
-def test_an_end_in_order_leaves_nothing(start: Start):
-    """Then nobody is looked for."""
-    child = start(f"{GENERATION}.11")
+def test_a_generation_that_wrote_nothing_leaves_leftovers_all_the_same(start: Start):
+    """Whether the one before it ended in order or not; its number may be the same, for it could not make its folder."""
+    children = [start(f"{generation}.11", name="w-3") for generation in LATER]
+    leftovers = kill_leftovers(found(token="", clean=True), URL, NOBODY)
 
-    assert kill_leftovers(found(token="", clean=True), NOBODY) == []
-    assert child.poll() is None
+    assert [ended(child, leftovers) for child in children] == [True] * len(LATER)
+    assert {leftover.token for leftover in leftovers} == {f"{generation}.11" for generation in LATER}
+
+
+def test_without_a_journal_all_of_the_crew_is_left_over(start: Start):
+    """Somebody emptied it."""
+    child = start("00000001-fade00.3")
+
+    assert ended(child, kill_leftovers(Recalled(), URL, NOBODY))
+
+
+def test_another_crews_workers_are_spared(start: Start):
+    """The same numbers, another socket; and without a socket of our own nobody is known to be ours."""
+    child, other = start(f"{LATER[1]}.11", url="unix:///run/other/supervisor.sock"), start(f"{LATER[1]}.11", url="")
+
+    assert kill_leftovers(found(token=""), URL, NOBODY) == []
+    assert kill_leftovers(Recalled(), URL, NOBODY) == []
+    assert kill_leftovers(Recalled(), "", NOBODY) == []
+    assert (child.poll(), other.poll()) == (None, None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a pid namespace")
+def test_a_containers_workers_are_spared(start: Start):
+    """A crew in a container has the same path for its socket, but another pid namespace."""
+    inner = ["env", f"CREWD_SPAWN={LATER[1]}.11", "SUPERVISOR_PROCESS_NAME=w-0", f"SUPERVISOR_SERVER_URL={URL}"]
+    container = ["unshare", "--pid", "--fork", "--kill-child", *inner, "/bin/sleep", "60"]
+    with subprocess.Popen(container, env={"PATH": os.environ["PATH"]}) as outer:
+        try:
+            wait_for(lambda: [pid for pid in proc.pids() if proc.spawn_token(pid) == f"{LATER[1]}.11"])
+
+            assert kill_leftovers(Recalled(), URL, NOBODY) == []
+            assert outer.poll() is None
+        finally:
+            outer.kill()
+
+
+def test_with_kill_mode_process_only_leaders_of_a_group_are_left_over(start: Start):
+    """Where no pid was written, that is the mark of the main process."""
+    main = start(f"{LATER[1]}.11")
+    member = start(f"{LATER[1]}.11", group=main.pid)
+
+    assert ended(main, kill_leftovers(found(token=""), URL, frozenset({"w-0"})))
+    assert member.poll() is None
 
 
 def test_the_group_goes_too(start: Start):
     """Also members that have no token."""
     main = start(f"{GENERATION}.5")
     member = start("", group=main.pid)
-    leftovers = kill_leftovers(found(), NOBODY)
+    leftovers = kill_leftovers(found(), URL, NOBODY)
 
     assert ended(main, leftovers)
     assert member.wait() == -signal.SIGKILL
@@ -110,7 +159,7 @@ def test_with_kill_mode_process_the_group_stays(start: Start):
     """Only the main process ends."""
     main = start(f"{GENERATION}.5")
     member = start(f"{GENERATION}.5", group=main.pid)
-    leftovers = kill_leftovers(found(pid=main.pid, ticks=proc.start_ticks(main.pid)), frozenset({"w-0"}))
+    leftovers = kill_leftovers(found(pid=main.pid, ticks=proc.start_ticks(main.pid)), URL, frozenset({"w-0"}))
 
     assert ended(main, leftovers)
     assert member.poll() is None

@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from crewd.model import journal_line, record
-from crewd.model.facts import Event, Fact, GenerationEnded, Removed, SegmentOpened, Spawned, Starting, Succeeded
+from crewd.model.facts import (
+    Commanded,
+    Event,
+    Fact,
+    GenerationEnded,
+    Removed,
+    SegmentOpened,
+    Spawned,
+    Starting,
+    Succeeded,
+)
 from crewd.model.reasons import Cause
 from crewd.model.record import Record, Standing
 from crewd_supervisord.recall import Recalled, next_generation, recall
@@ -67,12 +77,46 @@ def test_a_torn_last_line_is_as_if_it_had_not_been_written(tmp_path: Path):
         assert found.records["w-0"].pid == 4711
 
 
-@pytest.mark.parametrize("garbage", [b"\0" * 4096, b"garbage\n", b'{"v":99}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n"])
-def test_garbage_ends_the_reading(tmp_path: Path, garbage: bytes):
-    """What is before it counts."""
-    segment(tmp_path, OLD, 1, opened(OLD), *started(2), tail=garbage)
+GARBAGE = [b"garbage\n", b'{"v":99}\n', b"\xff\xfe\n", b"\0" * 4096 + b"\n", b"[" * 100_000 + b"\n", b"\n"]
+UNKNOWN = journal_line.encode(Event(9, 1.0, 1.0, Succeeded("w-0"))).replace("succeeded", "newer").encode()
 
-    assert recall(str(tmp_path), BOOT).records["w-0"].pid == 4711
+
+@pytest.mark.parametrize("garbage", [*GARBAGE, UNKNOWN])
+def test_a_line_that_cannot_be_understood_costs_no_other(tmp_path: Path, garbage: bytes):
+    """What is before it counts, and what is behind it: a stop, say. It is counted, and is no end in order."""
+    stop = journal_line.encode(Event(10, 1.0, 1.0, Commanded("w-0", "stop", "-", "supervisor"))).encode()
+    running = {"w-0": record.to_json(Record(standing=Standing.UP))}
+    segment(tmp_path, OLD, 1, opened(OLD, running), *started(2), tail=garbage + stop + garbage)
+    found = recall(str(tmp_path), BOOT)
+
+    assert found.records["w-0"].pid == 4711
+    assert found.records["w-0"].standing is Standing.STOPPED
+    assert (found.sequence, found.skipped, found.clean) == (10, 2, False)
+
+
+def test_an_end_in_order_is_not_believed_before_a_line_that_cannot_be_understood(tmp_path: Path):
+    """Something followed it."""
+    segment(tmp_path, OLD, 1, opened(OLD), GenerationEnded("shutdown"), tail=UNKNOWN)
+
+    assert not recall(str(tmp_path), BOOT).clean
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 4096, b"garbage", UNKNOWN[:-1]])
+def test_what_has_no_end_is_no_line(tmp_path: Path, tail: bytes):
+    """Torn, whatever it was to be."""
+    segment(tmp_path, OLD, 1, opened(OLD), *started(2), tail=tail)
+    found = recall(str(tmp_path), BOOT)
+
+    assert found.records["w-0"].pid == 4711
+    assert (found.sequence, found.skipped) == (3, 0)
+
+
+def test_a_process_whose_start_cannot_be_understood_is_known_by_its_spawn(tmp_path: Path):
+    """A run is open from either line on."""
+    segment(tmp_path, OLD, 1, opened(OLD), started(2)[1])
+    found = recall(str(tmp_path), BOOT).records["w-0"]
+
+    assert (found.token, found.pid, found.start_ticks) == (f"{OLD}.2", 4711, 99)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b'{"v":1,"seq":9'])

@@ -68,6 +68,11 @@ def test_a_spawned_process_is_named_by_pid_and_start_time() -> None:
     assert (RUNNING.pid, RUNNING.start_ticks, RUNNING.token) == (7, 99, "g.1")
 
 
+def test_a_process_whose_start_nobody_can_read_is_known_by_its_spawn() -> None:
+    """The line before may be lost in a gap, or be a newer engine's: the run is open all the same."""
+    assert (at(11.0, Spawned("web-0", "g.1", 7, 99)).token, RUNNING.token) == ("g.1", "g.1")
+
+
 def test_an_exit_ends_the_run_and_is_remembered_without_a_verdict() -> None:
     """The pid is forgotten, since the number may name another process soon; the start time of day stays."""
     assert (ENDED.token, ENDED.pid, ENDED.start_ticks, ENDED.started_at) == ("", 0, 0, None)
@@ -156,10 +161,19 @@ def test_an_operators_stop_cancels_the_restart_that_is_due() -> None:
 
 @pytest.mark.parametrize("verb", ["start", "restart"])
 def test_a_commanded_start_is_owed_until_it_is_done(verb: str) -> None:
-    """Should supervisord end before the spawn, the next generation starts it; nothing else has changed yet."""
-    stopped = replace(Record(), standing=Standing.STOPPED)
+    """Should supervisord end before the spawn, the next generation starts it at once, with a new history."""
+    stopped = Record(standing=Standing.STOPPED, starts=(1.0, 2.0), restarts=1, restart_count=4)
+    commanded = at(5.0, Commanded("web-0", verb, "root", "crewctl"), stopped)
 
-    assert at(5.0, Commanded("web-0", verb, "root", "crewctl"), stopped) == replace(stopped, standing=Standing.UP)
+    assert commanded == Record(standing=Standing.UP, restart_count=4)
+    assert at(9.0, starting(Cause.BOOT), commanded).starts == (9.0,)
+
+
+def test_a_commanded_start_waits_for_no_delay() -> None:
+    """Nor does the next generation, should supervisord end before the spawn."""
+    waiting = at(13.0, Judged("web-0", Reason.EXIT_CODE, Verdict.RESTARTED, 600.0, 613.0), ENDED)
+
+    assert at(14.0, Commanded("web-0", "start", "root", "supervisor"), waiting).due_at is None
 
 
 def test_reset_failed_forgets_the_starts_and_the_giving_up() -> None:

@@ -108,7 +108,7 @@ class Life(RuleBasedStateMachine):
     @rule(verb=st.sampled_from(["start", "stop", "restart", "reset_failed"]), who=text)
     def is_commanded(self, verb: str, who: str) -> None:
         self.journal(Commanded(NAME, verb, who, "supervisorctl"))
-        self.history = [] if verb == "reset_failed" else self.history
+        self.history = self.history if verb == "stop" else []
 
     @rule(state=st.sampled_from(ProcessState))
     def changes_state(self, state: ProcessState) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from crewd.model.reasons import Reason, Verdict
 from crewd.model.spec import RestartMode, RestartPolicy
-from crewd.policy.restart import FLOOR_SEC, Ending, GiveUp, History, Leave, Restart, budget, decide, remembered
+from crewd.policy.restart import FLOOR_SEC, Ending, GiveUp, History, Leave, Restart, budget, decide
 
 CRASH = Ending(code=1, ran_sec=0.01)
 PROMPT = RestartPolicy(restart_sec=0, start_limit_burst=3, start_limit_interval_sec=10)
@@ -66,7 +66,6 @@ def test_a_zero_switches_the_limit_off(off: dict[str, float]) -> None:
 
     assert isinstance(decide(policy, history, CRASH, 50.0, 0.0), Restart)
     assert budget(policy, history, 50.0) == inf
-    assert remembered(policy, history.starts, 50.0) == ()
 
 
 def test_an_infinite_interval_counts_for_ever() -> None:
@@ -128,9 +127,3 @@ def test_nothing_is_restarted_past_the_limit_even_when_forced() -> None:
     decision = decide(replace(PROMPT, restart=RestartMode.ALWAYS), History((0.0, 0.1, 0.2), 2), CRASH, 0.3, 0.0)
 
     assert isinstance(decision, GiveUp)
-
-
-def test_remembered_keeps_the_last_burst_inside_the_window() -> None:
-    """What is older than the window, or more than the burst, is dropped."""
-    assert remembered(PROMPT, (0.0, 7.0, 8.0, 9.0, 11.0), 12.0) == (8.0, 9.0, 11.0)
-    assert remembered(PROMPT, (0.0, 2.0, 11.0), 12.0) == (11.0,)

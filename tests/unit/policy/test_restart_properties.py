@@ -1,12 +1,19 @@
 """What holds for every policy and every course of events."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from math import inf
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crew_strategies import endings, jitters, policies, seconds
+from crewd.model import journal_line
+from crewd.model.facts import Event, Starting
+from crewd.model.reasons import Cause
+from crewd.model.record import Record
 from crewd.model.spec import START_LIMIT_BURST_MOST, ExitStatusSet, RestartMode, RestartPolicy
+from crewd.policy.fold import fold
 from crewd.policy.restart import (
     FLOOR_SEC,
     Decision,
@@ -18,7 +25,6 @@ from crewd.policy.restart import (
     budget,
     decide,
     limitless,
-    remembered,
 )
 
 EDGE = 1e-6
@@ -118,12 +124,40 @@ def test_only_the_distance_of_times_matters(case: Case, shift: int) -> None:
     assert moved.verdict == replace(case, starts=case.starts or (0.0,)).verdict
 
 
+def restarting(policy: RestartPolicy, record: Record, wait: float) -> tuple[Record, float, Event]:
+    """Return the record, the time and the line after one more start, ``wait`` after the last."""
+    now = max(record.starts, default=0.0) + wait
+    event = Event(1, now, now, Starting("web-0", "g.1", Cause.RESTART, "f", "s"))
+    return fold(record, event), now, event
+
+
+@given(phases=st.lists(st.tuples(limited | policies, st.lists(seconds, max_size=8)), min_size=1, max_size=4))
+def test_a_change_of_policy_finds_the_history_that_a_restart_would_find(
+    phases: list[tuple[RestartPolicy, list[float]]],
+) -> None:
+    """What the engine holds, what the journal read back gives, and all starts ever: under any policy the same."""
+    live, starts, ending, lines = Record(), [], Ending(code=1, ran_sec=0.0), []
+    for policy, waits in phases:
+        for wait in waits:
+            live, now, event = restarting(policy, live, wait)
+            starts.append(now)
+            lines.append(journal_line.encode(event))
+        now = max(starts, default=0.0)
+        read = reduce(fold, map(journal_line.decode, lines), Record())
+        histories = [History(one, live.restarts) for one in (live.starts, read.starts, tuple(starts))]
+
+        assert len({decide(policy, history, ending, now, 0.5) for history in histories}) == 1
+        assert len({budget(policy, history, now) for history in histories}) == 1
+
+
 @given(case=cases)
-def test_forgetting_what_is_not_remembered_changes_no_verdict(case: Case) -> None:
-    """``remembered`` may be applied at any time before the verdict."""
-    for then in (case.now - case.wait, case.now):
-        kept = remembered(case.policy, case.starts, then)
-        assert replace(case, starts=kept, wait=case.now - max(kept, default=0.0)).verdict == case.verdict
+def test_the_budget_counts_the_starts_inside_the_window(case: Case) -> None:
+    """By looking at each of them: a start at its very edge is out."""
+    begin = case.now - case.policy.start_limit_interval_sec
+    counted = sum(start > begin for start in case.starts)
+    left = budget(case.policy, History(case.starts), case.now)
+
+    assert left == (inf if limitless(case.policy) else max(0, case.policy.start_limit_burst - counted))
 
 
 @given(burst=st.integers(1, START_LIMIT_BURST_MOST), more=st.integers(0, 50), wait=seconds)
