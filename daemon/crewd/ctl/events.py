@@ -1,0 +1,110 @@
+"""``crewctl events``: what happened, and with ``-f`` what happens.
+
+Following survives the daemon: it waits until one answers again, and goes on after the last event that it has seen.
+"""
+
+import json
+import time
+from collections.abc import Generator
+from typing import Any
+
+import click
+
+from crewd.ctl.client import Client, Query, Request
+from crewd.ctl.command import Showing, output_option
+from crewd.ctl.failures import Fault, RequestError
+from crewd.ctl.session import Session
+from crewd.ctl.story import line
+from crewd.ctl.stream import Message, messages
+from crewd.wording import Members
+
+PATH = "/events"
+COUNT = 20
+PAGE_MOST = 1000
+"""So many events the API gives at once."""
+SILENCE_SEC = 60.0
+"""A stream that is silent for so long has ended: a comment comes every 15 seconds."""
+RETRY_SEC = 0.5
+DROPPED = "dropped"
+"""What a reader hears that did not keep up, and was let go: it comes again, and goes on where it was."""
+UNAVAILABLE = 503
+
+
+@click.command(cls=Showing)
+@click.argument("names", metavar="[SEL]...", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what happens, until Ctrl-C.")
+@click.option("-n", "--lines", "count", type=click.IntRange(0), help=f"The newest so many; else {COUNT}.")
+@click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h. All of them, unless -n says how many.")
+@click.option("--type", "types", metavar="TYPE", multiple=True, help="This type alone, as the journal has it.")
+@output_option
+@click.pass_obj
+def events(
+    session: Session,
+    *,
+    names: tuple[str, ...],
+    count: int | None,
+    since: str | None,
+    types: tuple[str, ...],
+    output: str,
+    follow: bool,
+) -> None:
+    """Show what happened, the newest last.
+
+    To all of the crew, or to what is named.
+    """
+    query = [*(("instance", name) for name in names if name != "*"), *(("type", word) for word in types)]
+    past = _past(session.client, query, count, since)
+    _show(session, past if count is None else past[max(0, len(past) - count) :], output)
+    if follow:
+        for event in _live(session.client, query, _place(past[-1]) if past else ""):
+            _show(session, [event], output)
+
+
+def _show(session: Session, events: list[Members], output: str) -> None:
+    told = (json.dumps(event) if output == "json" else line(event, session.screen) for event in events)
+    session.show(told)
+
+
+def _place(event: Members) -> str:
+    """Return the place of an event, as a stream is resumed from it."""
+    return f"{event['generation']}.{event['sequence']}"
+
+
+def _past(client: Client, query: Query, count: int | None, since: str | None) -> list[Members]:
+    """Return the newest ``count`` events, or all since then; page by page, for a page has its limit.
+
+    One at least: it is where following goes on.
+    """
+    wanted = max(1, count) if count is not None else COUNT if since is None else None
+    begin = [] if since is None else [("since", since)]
+    found: list[Members] = []
+    cursor: Query = []
+    while wanted is None or len(found) < wanted:
+        limit = PAGE_MOST if wanted is None else min(PAGE_MOST, wanted - len(found))
+        page = client.get(PATH, [*query, *begin, ("limit", limit), *cursor])
+        found = [*page["events"], *found]
+        if not page["next_cursor"]:
+            break
+        cursor = [("cursor", page["next_cursor"])]
+    return found
+
+
+def _live(client: Client, query: Query, last: str) -> Generator[Any]:
+    """Give each event after ``last`` as it happens, for ever; "": from now on."""
+    while True:
+        try:
+            for message in _connected(client, query, last):
+                last = message.id or last
+                if message.event != DROPPED:
+                    yield json.loads(message.data)
+        except RequestError as failure:
+            if failure.fault is not Fault.ABSENT and failure.status != UNAVAILABLE:
+                raise
+        time.sleep(RETRY_SEC)
+
+
+def _connected(client: Client, query: Query, last: str) -> Generator[Message]:
+    resumed = {"Last-Event-ID": last} if last else {}
+    begin: Query = [] if last else [("limit", 0)]
+    whole = [("follow", "true"), *query, *begin]
+    return messages(client.lines(Request(PATH, whole, headers=resumed, timeout_sec=SILENCE_SEC)))
