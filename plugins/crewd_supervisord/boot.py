@@ -6,7 +6,10 @@ more, because supervisord was killed in between, is judged now.
 """
 
 import os
+import sys
 import time
+from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 from supervisor import events
@@ -37,9 +40,19 @@ def load_table(directory: str) -> Table:
         return tables.decode(file.read())
 
 
+def without_sections(table: Table) -> Table:
+    """Return the table with a digest for the text of each section: once it is parsed, only its change matters."""
+    entries = {name: replace(entry, section=_digest(entry.section)) for name, entry in table.entries.items()}
+    return replace(table, entries=entries)
+
+
+def _digest(section: str) -> str:
+    return blake2b(section.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
 def boot(supervisord: Any, directory: str) -> Engine:
     """Return the engine of a supervisord object that has its groups and has spawned nothing yet."""
-    table, boot = load_table(directory), boot_id()
+    table, boot = without_sections(load_table(directory)), boot_id()
     found = recall(f"{directory}/journal", boot)
     engine = Engine(supervisord, directory, table, next_generation(f"{directory}/journal"), boot)
     _choose_mode(engine)
@@ -77,9 +90,16 @@ def enroll(engine: Engine, group: Any, records: dict[str, Record]) -> Instance |
     processes = list(group.processes.values())
     if entry is None or len(processes) != 1 or type(processes[0].config) is not ProcessConfig:
         return None
+    _share_names(processes[0].config)
     instance = Instance(entry, group, processes[0], records.get(name, Record()))
     engine.enroll(instance)
     return instance
+
+
+def _share_names(config: Any) -> None:
+    """Let the names of variables, the same for a thousand programs, be there once."""
+    if config.environment:
+        config.environment = {sys.intern(name): value for name, value in config.environment.items()}
 
 
 def settle(engine: Engine, instance: Instance) -> None:

@@ -20,7 +20,7 @@ from crewd.model.reasons import Cause
 from crewd.model.states import ProcessState
 from crewd.model.table import Table
 from crewd.policy.plan import Plan, plan
-from crewd_supervisord.boot import enroll, settle
+from crewd_supervisord.boot import enroll, settle, without_sections
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.instance import AfterStop, Instance
 from crewd_supervisord.parsing import group_configs
@@ -38,15 +38,16 @@ class Applied:
     listeners: tuple[str, ...]
 
 
-def apply(engine: Engine, table: Table) -> Applied:
-    """Make the crew what the table says; raises ValueError, with nothing changed, where supervisor refuses it."""
+def apply(engine: Engine, written: Table) -> Applied:
+    """Make the crew what is written; raises ValueError, with nothing changed, where supervisor refuses it."""
+    table = without_sections(written)
     present = Table(engine.table.name, {name: instance.entry for name, instance in engine.instances.items()})
     steps = plan(present, table)
     listeners = _listener_changes(engine.table.listeners, table.listeners)
     returning = _returning(engine, table, steps)
     changed = (*steps.restarted, *steps.changed, *returning)
     wanted = (*steps.added, *changed)
-    sections = [table.entries[name].section for name in wanted]
+    sections = [written.entries[name].section for name in wanted]
     sections += [section for section in listeners.values() if section]
     configs = group_configs(engine.options, sections) if sections else {}
     _raise_descriptor_limit(len(table.entries))

@@ -52,6 +52,7 @@ from crewd_supervisord.faults import Faults
 from crewd_supervisord.instance import AfterStop, Instance
 from crewd_supervisord.journal import Journal
 from crewd_supervisord.leftovers import is_gone
+from crewd_supervisord.memory import Tidy
 from crewd_supervisord.timers import Alarm, Timers
 
 SLICE_SEC = 0.010
@@ -91,6 +92,7 @@ class Engine:
         self.mode = "stock"
         """``fast`` with the replaced loop, else ``stock``."""
         self.mode_reason = ""
+        self._tidy = Tidy()
         self.setpriv_running: set[str] = set()
         """Which instances were started through setpriv, whose own failures must be told from the program's."""
         self.journal = Journal(
@@ -270,6 +272,11 @@ class Engine:
         """Take note that the wall clock was set; nothing here goes by it."""
         self.logger.warn(f"crewd: the clock jumped by {by_sec:.1f} s")
         self.journal.append(ClockJumped(round(by_sec, 3)))
+
+    def each_second(self) -> None:
+        """Do what is done once a second."""
+        self.journal.tick()
+        self._tidy.look(self.journal.sequence)
 
     # What is to be done
 

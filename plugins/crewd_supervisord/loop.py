@@ -148,7 +148,7 @@ class Loop:
 
     def _each_second(self, now: float) -> None:
         self._second = now
-        self._engine.journal.tick()
+        self._engine.each_second()
         self.foreign.regroup_if_changed()
         jump = self._wall.jump()
         if jump:

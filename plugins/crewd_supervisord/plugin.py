@@ -3,7 +3,6 @@
 A reload (SIGHUP) calls it again in the same process, with a new supervisord object: that begins a new generation.
 """
 
-import gc
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from supervisor.states import ProcessStates
 
 from crewd.model.record import DOWN, Record
 from crewd.model.spec import Loop
-from crewd_supervisord import boot_lock, hooks, runner
+from crewd_supervisord import boot_lock, hooks, memory, runner
 from crewd_supervisord.boot import boot, deafen
 from crewd_supervisord.clock import boot_id
 from crewd_supervisord.endings import wait_knowing
@@ -38,7 +37,7 @@ def make_engine(supervisord: Any, directory: str) -> Any:
     run = runner.current
     if run is not None and run.engine.supervisord is supervisord:
         return EngineRPC(run)
-    _collect()
+    memory.collect()
     try:
         return EngineRPC(_make(supervisord, directory))
     except Exception:
@@ -51,7 +50,7 @@ def make_engine(supervisord: Any, directory: str) -> Any:
         return _Nothing()
     finally:
         boot_lock.release()
-        _calm_the_collector()
+        memory.calm_the_collector()
 
 
 class _Nothing:
@@ -115,16 +114,3 @@ def _restart_natively(supervisord: Any, records: "Mapping[str, Record]") -> None
             process.state = ProcessStates.STOPPED
             process.laststart = 1 if standing in DOWN else 0
             restart_natively(process)
-
-
-def _collect() -> None:
-    """Let go of what parsing left behind, and at a reload of the old supervisord."""
-    gc.unfreeze()
-    gc.collect()
-
-
-def _calm_the_collector() -> None:
-    """What was made so far stays, and collections are rare."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    gc.enable()

@@ -112,7 +112,7 @@ class WakingPoller:
         now = boottime()
         if now - self._second >= 1.0:
             self._second = now
-            self._engine.journal.tick()
+            self._engine.each_second()
             jump = self._wall.jump()
             if jump:
                 self._engine.clock_jumped(jump)

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from supervisor.options import ProcessConfig, ProcessException
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from crewd_supervisord.instance import Instance
 
 STARTABLE = (ProcessState.EXITED, ProcessState.FATAL, ProcessState.BACKOFF, ProcessState.STOPPED)
-_NO_PIPES: Mapping[str, int | None] = dict.fromkeys(
-    ("stdin", "stdout", "stderr", "child_stdin", "child_stdout", "child_stderr")
+_NO_PIPES: Mapping[str, int | None] = MappingProxyType(
+    dict.fromkeys(("stdin", "stdout", "stderr", "child_stdin", "child_stdout", "child_stderr"))
 )
+"""One for all processes without pipes: nobody writes into it."""
 # what the parent handles and a child must not inherit
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
 
@@ -127,7 +129,7 @@ class Spawner:
         """Return what becomes the child's descriptors 0, 1 and 2."""
         config = process.config
         if instance.entry.stdin_null and not _captured(config):
-            process.dispatchers, process.pipes = {}, dict(_NO_PIPES)
+            process.dispatchers, process.pipes = {}, _NO_PIPES
             return self._null, self._null, self._null
         _need_log_directories(config)
         try:

@@ -21,6 +21,7 @@ from crewd.model.spec import (
 )
 
 TABLE_VERSION = 1
+_NO_VARIABLES: Mapping[str, str] = {}
 
 
 class TableError(ValueError):
@@ -109,6 +110,7 @@ def _meant(members: dict[str, Any], policies: dict[str, RestartPolicy]) -> Any:
     if isinstance(members.get("policy"), RestartPolicy):
         members["timeout_stop_sec"] = _seconds(members["timeout_stop_sec"])
         members["kill_mode"] = KillMode(members["kill_mode"])
+        members["environment"] = members["environment"] or _NO_VARIABLES
         return Entry(**members)
     return members
 

@@ -30,8 +30,8 @@ from harness.stored import accounted, everything
 
 __all__ = ["postgres"]
 
-KILLS = 120
-"""With each database, tried; two hundred in all find somebody to kill."""
+KILLS = 100
+"""With each database: two hundred in all."""
 DAEMON_SHARE = 0.5
 WORKERS = 100
 MOST_SEC = 1.5
@@ -60,7 +60,7 @@ async def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed(
         stamps = f"{daemon.root}/stamps"
         daemon.write({f"crash{slot}": _worker(crasher, stamps, slot) for slot in range(WORKERS)})
         daemon.start(environ=environ)
-        for _ in range(KILLS * soak):
+        while killed.total() < KILLS * soak:
             time.sleep(dice.random() * MOST_SEC)
             if dice.random() < DAEMON_SHARE:
                 _kill_daemon(daemon, environ)
@@ -88,7 +88,6 @@ async def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed(
             key: round(amount, 4) for key, amount in totals.items()
         }
         assert known.attempts == attempts
-        assert killed["daemon"] + killed["supervisord"] > 100 * soak
         assert killed["supervisord"] > 25 * soak
         assert len({entry.generation for entry in entries}) > 10 * soak
 
