@@ -10,17 +10,19 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from crewd.api import Ports, Server
 from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
 from crewd.app.service import Systemd
 from crewd.app.settings import settings_from
-from crewd.config import load
+from crewd.config import load, quantities
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError
-from crewd.metrics import Calls, ProcSampler
+from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
 from crewd.model.spec import DaemonSpec
+from crewd.reconcile.control import Control
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.storage import Retention, Store
@@ -33,6 +35,7 @@ from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
 from crewd.supervisord.launcher import SupervisordLauncher
 from crewd.supervisord.leftovers import LeftoverReaper
+from crewd.supervisord.output import WorkerOutput
 
 RPC_DEADLINE_SEC = 5.0
 
@@ -95,9 +98,22 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     _listen_to_signals(loop)
     store = store_of(settings.database, home)
     view = _view(loop, world, store)
+    control = Control(loop, view, world.engine)
+    metrics = Metrics(view, calls)
+    ports = Ports(
+        view,
+        control,
+        loop.bulletin,
+        store,
+        WorkerOutput(home),
+        metrics.render,
+        quantities.duration,
+        lambda: _drift(view),
+    )
     parts = {
         "recorder": view.recorder.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
+        "server": Server(ports, home.socket, settings.listen).serve,
     }
     try:
         async with companions(parts, clock):
@@ -119,6 +135,11 @@ def _view(loop: Loop, world: World, store: Store) -> View:
 
     recorder = Recorder(world.journal, store, world.engine, world.clock, totals, may_tell=may_tell, retention=retention)
     return View(loop.crew, supervision, loop.applies, totals, recorder)
+
+
+def _drift(view: View) -> tuple[str, ...]:
+    version = view.supervision.version
+    return () if version is None else version.drift
 
 
 def _listen_to_signals(loop: Loop) -> None:

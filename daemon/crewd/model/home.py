@@ -79,6 +79,11 @@ class Home:
         return f"{self.log}/workers"
 
     @property
+    def socket(self) -> str:
+        """The daemon's socket: its API."""
+        return f"{self.run}/crewd.sock"
+
+    @property
     def memory(self) -> str:
         """What the daemon's own part of the configuration said when it was right last."""
         return f"{self.lib}/last-good.json"

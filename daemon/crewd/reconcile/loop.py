@@ -10,7 +10,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from crewd.reconcile.narrative import Say, narrate, say
 from crewd.reconcile.port import (
     Applied,
     Applier,
+    ApplyFailed,
     ApplyResult,
     Batch,
     Clock,
@@ -52,11 +53,13 @@ ANSWER_POLL_SEC = 0.01
 ANSWER_SOON_SEC = 15.0
 """A supervisord that was started should answer by then; else it is said, again and again."""
 ANSWER_POLL_MOST_SEC = 0.1
+ENDING = "cannot reload: the daemon ends"
 
 _log: Any = structlog.get_logger("crewd")
 
 Entry = Callable[[], Actions | None]
 Work = Coroutine[Any, Any, None]
+Answer = asyncio.Future[ApplyResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,10 @@ class Loop:
         self._status_due = False
         self._kills_workers = False
         self._said_goodbye = asyncio.Event()
+        self._reloads: list[Answer] = []
+        """Those who wait for the next apply to begin; it takes them along."""
+        self._asked: set[Answer] = set()
+        """All who wait for an apply."""
 
     async def run(self) -> decided.Exit:
         """Run until it is decided to exit; return that decision."""
@@ -122,6 +129,14 @@ class Loop:
     def hangup(self) -> None:
         """SIGHUP came."""
         self._post(self.supervision.hangup)
+
+    async def reload(self) -> ApplyResult:
+        """Do as after SIGHUP, and return what came of it: of an apply that began after this was asked."""
+        answer: Answer = asyncio.get_running_loop().create_future()
+        self._asked.add(answer)
+        answer.add_done_callback(self._asked.discard)
+        self._post(lambda: self._reload(answer))
+        return ApplyFailed(ENDING) if self._exit is not None else await answer
 
     def terminate(self, signal: str) -> None:
         """SIGTERM or SIGINT came."""
@@ -144,7 +159,8 @@ class Loop:
             case decided.Look():
                 self._spawn(self._look(action.after_sec))
             case decided.Apply():
-                self._spawn(self._apply())
+                asked, self._reloads = self._reloads, []
+                self._spawn(self._apply(asked))
             case decided.Start():
                 self._start()
             case decided.Attach():
@@ -261,12 +277,20 @@ class Loop:
         self._process = None
         return self.supervision.ended(status, words, self._world.clock.monotonic())
 
-    async def _apply(self) -> None:
+    def _reload(self, answer: Answer) -> Actions:
+        if refusal := self.supervision.reload_refusal:
+            _answer((answer,), ApplyFailed(f"cannot reload: {refusal}"))
+        else:
+            self._reloads.append(answer)
+        return self.supervision.hangup()
+
+    async def _apply(self, asked: Sequence[Answer]) -> None:
         """Put the file in force, and read meanwhile what it says to the daemon itself."""
         result, wanted = await asyncio.gather(self._world.applier.apply(), self._read_wanted())
-        self._post(lambda: self._applied(result, wanted))
+        self._post(lambda: self._applied(result, wanted, asked))
 
-    def _applied(self, result: ApplyResult, wanted: Wanted | None) -> Actions:
+    def _applied(self, result: ApplyResult, wanted: Wanted | None, asked: Sequence[Answer]) -> Actions:
+        _answer(asked, result)
         self.applies.successful = isinstance(result, Applied)
         if self.applies.successful:
             self.applies.at = self._world.clock.time()
@@ -379,3 +403,11 @@ class Loop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        _answer(tuple(self._asked), ApplyFailed(ENDING))
+
+
+def _answer(asked: Iterable[Answer], result: ApplyResult) -> None:
+    """Tell those who still wait for it."""
+    for answer in asked:
+        if not answer.done():
+            answer.set_result(result)

@@ -54,6 +54,8 @@ class EngineVersion:
     """The last sequence number that the journal gave out."""
     journal_error: str = ""
     """Why the journal cannot be written now; empty where it can."""
+    drift: tuple[str, ...] = ()
+    """Where supervisord differs from what is in force, in sentences."""
 
     @property
     def spoken(self) -> bool:

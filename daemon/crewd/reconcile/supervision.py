@@ -258,12 +258,20 @@ class Supervision:
 
     # -- the rendering
 
+    @property
+    def reload_refusal(self) -> str:
+        """Why a reload would be refused now; empty where it would not."""
+        if self.stopping:
+            return "stopping"
+        another = self.version is not None and not self.version.spoken and self.life is Life.UP
+        return "the engine in supervisord speaks another version" if another else ""
+
     def hangup(self) -> Actions:
         """SIGHUP: apply the difference."""
         if self.stopping:
             yield say("warning", "reload ignored: stopping")
-        elif self.version is not None and not self.version.spoken and self.life is Life.UP:
-            yield say("error", "reload refused: the engine in supervisord speaks another version")
+        elif self.reload_refusal:
+            yield say("error", f"reload refused: {self.reload_refusal}")
         elif self.applying:
             self._again = True
         else:

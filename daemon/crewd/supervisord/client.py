@@ -198,6 +198,7 @@ def _version(members: Mapping[str, Any]) -> EngineVersion:
         mode_reason=str(members.get("mode_reason") or ""),
         sequence=int(journal.get("sequence") or 0),
         journal_error=str(journal.get("error") or ""),
+        drift=tuple(str(sentence) for sentence in members.get("drift") or ()),
     )
 
 

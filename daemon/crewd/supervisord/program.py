@@ -84,8 +84,8 @@ def program(worker: WorkerSpec, slot: int, home: Home, surroundings: Surrounding
         killasgroup=worker.kill_mode is not KillMode.PROCESS,
         exitcodes=tuple(sorted(worker.policy.success_exit_status.codes)),
         redirect_stderr=worker.redirect_stderr,
-        stdout=_log(worker.stdout, instance, "stdout", home),
-        stderr=LogFile(NO_LOG) if worker.redirect_stderr else _log(worker.stderr, instance, "stderr", home),
+        stdout=log_file(worker, instance, "stdout", home),
+        stderr=log_file(worker, instance, "stderr", home),
         setpriv=bool(prefix),
     )
 
@@ -187,8 +187,10 @@ def _whole_seconds(seconds: float) -> int:
     return WHOLE_SECONDS_MOST if isinf(seconds) else min(ceil(seconds), WHOLE_SECONDS_MOST)
 
 
-def _log(log: LogFile, instance: str, stream: str, home: Home) -> LogFile:
-    if log.path == "none":
+def log_file(worker: WorkerSpec, instance: str, stream: str, home: Home) -> LogFile:
+    """Return where the ``stdout`` or ``stderr`` of an instance goes: an absolute path, or NO_LOG."""
+    log = worker.stdout if stream == "stdout" else worker.stderr
+    if log.path == "none" or (stream == "stderr" and worker.redirect_stderr):
         return LogFile(NO_LOG)
     if log.path == "auto":
         return LogFile(f"{home.worker_logs}/{instance}.{stream[3:]}.log", log.maxbytes, log.backups)

@@ -1,0 +1,14 @@
+"""The API: what can be asked of the daemon, and asked for, over HTTP. The promise: ``docs/reference/api.md``.
+
+``server`` listens, on a Unix socket and on TCP: ``sockets``, ``listener``, ``protocol`` for one connection · ``gate``
+and ``admission`` who is let in, and the limits · ``routes`` the table of all that can be asked, and by whom ·
+``handlers``, ``actions``, ``event_list``, ``event_stream``, ``logs``, ``health`` answer · ``instances``, ``crew``,
+``events`` the shapes · ``envelope``, ``refusals``, ``answering``, ``streaming`` what all answers have in common.
+
+What needs FastAPI and uvicorn is imported when the server begins, in a thread: supervision does not wait for it.
+"""
+
+from crewd.api.ports import Ports
+from crewd.api.server import Server
+
+__all__ = ["Ports", "Server"]

@@ -1,0 +1,75 @@
+"""The two applications: all of the table for the Unix socket, what anyone may ask for TCP."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp
+
+from crewd import __version__
+from crewd.api.admission import hosts_only, peers_only
+from crewd.api.answering import ON_ERRORS, problems, refused
+from crewd.api.gate import Gate
+from crewd.api.handlers import Handlers
+from crewd.api.health import Health
+from crewd.api.ports import Ports
+from crewd.api.refusals import invalid
+from crewd.api.routes import OPENAPI, Access, Route, public, routes
+from crewd.api.streaming import Ending
+
+DESCRIPTION = "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md."
+NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
+"""FastAPI would else look into the environment for somebody to report to."""
+
+
+def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]]) -> ASGIApp:
+    """Return what the Unix socket serves. ``listening``: what keeps us from listening, in sentences."""
+    table = routes(Handlers(ports, ending), Health(ports, listening))
+    app = FastAPI(
+        title="crewd",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url=OPENAPI,
+        docs_url=None,  # both pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
+        exception_handlers={**ON_ERRORS, RequestValidationError: _of_validation},
+        dependencies=[Depends(known_parameters)],
+    )
+    for route in table:
+        app.add_api_route(
+            route.path, route.handler, methods=[route.method], response_class=Response, openapi_extra=_access(route)
+        )
+    return Gate(app, peers_only({route.path for route in table if route.access is Access.ANYONE}))
+
+
+def tcp_app(ports: Ports, host: str, listening: Callable[[], Sequence[str]]) -> ASGIApp:
+    """Return what TCP serves; ``host`` is the one that is listened on."""
+    table = public(Health(ports, listening))
+    rows = [StarletteRoute(route.path, route.handler, methods=[route.method]) for route in table]
+    app = Starlette(routes=rows, exception_handlers=ON_ERRORS)
+    app.router.redirect_slashes = False
+    return Gate(app, hosts_only(host))
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse parameters that the route does not know: a misspelt one must not be passed over."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise invalid(f"cannot read the request: there is no parameter {', '.join(unknown)} here", known=sorted(known))
+
+
+async def _of_validation(_request: Request, error: Exception) -> Response:
+    errors = error.errors() if isinstance(error, RequestValidationError) else ()
+    return refused(problems(errors))
+
+
+def _access(route: Route) -> dict[str, Any]:
+    return {"x-access": route.access.value}

@@ -1,0 +1,28 @@
+"""What a request may have in its body. Unknown members are refused: a misspelt one must not be passed over."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAMES_MOST = 1000
+
+Action = Literal["start", "stop", "restart", "reset-failed"]
+
+
+class Body(BaseModel):
+    """What all of them have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Batch(Body):
+    """``POST /workers/batch``. ``worker_ids``: workers, instances, ``worker:*``, ``label=value``, or ``*`` for all."""
+
+    action: Action
+    worker_ids: Annotated[list[str], Field(min_length=1, max_length=NAMES_MOST)]
+
+
+class Shutdown(Body):
+    """``POST /shutdown``. ``keep``: leave a supervisord alone that the end of the daemon would leave."""
+
+    keep: bool = False

@@ -1,0 +1,155 @@
+"""WORKER and the list of all: the crew as it is, and what is to be said of supervisord and of crewd itself."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crewd.api.envelope import iso
+from crewd.api.instances import Instances, Kept, Now
+from crewd.api.ports import Ports
+from crewd.api.refusals import invalid
+from crewd.model.accounts import Total
+from crewd.model.reasons import Reason
+from crewd.model.states import Status
+from crewd.policy.accounting import worker_of
+from crewd.reconcile.selecting import UnknownNames, select
+
+_FIRST = (Status.ERROR, Status.CRASHED, Status.STARTING, Status.STOPPING)
+"""What any instance is of these, the first of them, its worker is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which workers: of these statuses, or of any; at most so many, behind the cursor."""
+
+    statuses: Collection[Status] = ()
+    limit: int | None = None
+    cursor: str | None = None
+
+
+def worker_status(statuses: Collection[Status]) -> Status:
+    """Return the status of a worker with instances of these statuses."""
+    for status in _FIRST:
+        if status in statuses:
+            return status
+    return Status.STOPPED if all(status is Status.STOPPED for status in statuses) else Status.RUNNING
+
+
+class CrewShapes:
+    """The shapes of the crew."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._view = ports.view
+        self._instances = Instances(ports.view)
+
+    def all(self, names: Sequence[str], page: Page) -> dict[str, Any]:
+        """Return the answer to ``GET /workers``; raises UnknownNames."""
+        self._instances.forget()
+        chosen = self._chosen(names)
+        matching = {name: of for name, of in chosen.items() if not page.statuses or self._status(of) in page.statuses}
+        shown = [name for name in matching if page.cursor is None or name > page.cursor]
+        more = page.limit is not None and len(shown) > page.limit
+        shown = shown[: page.limit]
+        return {
+            "workers": [self.worker(name, matching[name]) for name in shown],
+            "next_cursor": shown[-1] if more and shown else None,
+            "summary": self._summary(matching),
+            **self._surroundings(),
+        }
+
+    def one(self, name: str) -> dict[str, Any]:
+        """Return WORKER of a worker, or of an instance with that instance alone; raises UnknownNames."""
+        if name in self._view.crew.records:
+            return self.worker(worker_of(name), [name])
+        instances = self._view.workers().get(name)
+        if instances is None:
+            raise UnknownNames((name,))
+        return self.worker(name, instances)
+
+    def worker(self, worker_id: str, instances: Sequence[str]) -> dict[str, Any]:
+        """Return WORKER with these instances."""
+        now = Now(self._ports.wall(), self._ports.boot())
+        kept = [self._instances.kept(name) for name in instances]
+        spec = self._view.worker(worker_id)
+        return {
+            "worker_id": worker_id,
+            "name": None if spec is None else spec.name,
+            "status": worker_status([one.status for one in kept]).value,
+            "restart_count": sum(one.record.restart_count for one in kept),
+            "error_count": self._error_count(worker_id),
+            "last_error": _last_failure(kept),
+            "labels": {} if spec is None else dict(spec.labels),
+            "instances": [self._instances.fragment(name, now) for name in instances],
+        }
+
+    def status(self, instance: str) -> tuple[str | None, str | None]:
+        """Return status and process state; None where it is no more."""
+        if instance not in self._view.crew.records:
+            return None, None
+        kept = self._instances.kept(instance)
+        return kept.status.value, kept.record.process_state.name
+
+    def _chosen(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Return the instances that are meant, by worker, in the order of the crew."""
+        workers = self._view.workers()
+        if not names:
+            return workers
+        meant = frozenset(select(self._view, names))
+        chosen = ((worker, [one for one in instances if one in meant]) for worker, instances in workers.items())
+        return {worker: instances for worker, instances in chosen if instances}
+
+    def _status(self, instances: Iterable[str]) -> Status:
+        return worker_status([self._instances.kept(name).status for name in instances])
+
+    def _error_count(self, worker_id: str) -> int | None:
+        amounts = self._view.totals.now()
+        if amounts is None:
+            return None
+        counted = amounts.get(worker_id, {}).items()
+        failures = (number for (total, reason), number in counted if total is Total.EXITS and reason != _CLEAN)
+        return int(sum(failures))
+
+    def _summary(self, workers: dict[str, list[str]]) -> dict[str, Any]:
+        counts = Counter(self._instances.kept(name).status.value for names in workers.values() for name in names)
+        return {"workers": len(workers), "instances": counts.total(), "by_status": dict(counts)}
+
+    def _surroundings(self) -> dict[str, Any]:
+        view = self._view
+        supervision, version = view.supervision, view.supervision.version
+        return {
+            "stale": view.crew.stale,
+            "supervisord": {
+                "up": view.supervisord_up,
+                "pid": None if version is None else version.pid,
+                "generation": view.crew.generation,
+                "mode": "" if version is None else version.mode,
+                "mode_reason": "" if version is None else version.mode_reason,
+                "words": supervision.words(str(view.crew.summary())),
+            },
+            "configuration": {
+                "in_force": bool(view.applies.successful) and not supervision.problems,
+                "problems": list(supervision.problems),
+                "applied_at": iso(view.applies.at),
+                "drift": list(self._ports.drift()),
+            },
+            "recording": {"lag_events": view.lag(), "trouble": view.recorder.recorded.trouble},
+        }
+
+
+_CLEAN = Reason.CLEAN_EXIT.value
+
+
+def _last_failure(kept: Iterable[Kept]) -> str | None:
+    last = max(kept, key=lambda one: one.failed_at or 0.0, default=None)
+    return None if last is None else last.failure
+
+
+def statuses(words: Sequence[str]) -> frozenset[Status]:
+    """Return the statuses of these words."""
+    try:
+        return frozenset(Status(word) for word in words)
+    except ValueError:
+        known = ", ".join(Status)
+        raise invalid(f"cannot read status: it is one of {known}") from None

@@ -1,0 +1,134 @@
+"""``GET /events?follow=true``: first what is stored, then what happens, each event once and none left out.
+
+How the two fit together: listening begins first, then the store is read once the recorder is where the picture was at
+that moment; whatever the store had is passed over when it comes again.
+
+Rules:
+
+1. Nobody is waited for: a reader that does not keep up gets ``event: dropped`` and the end, and may resume.
+2. Without the store there is no past: a stream that only wants what happens goes on, one that resumes is refused.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from crewd.api.events import Wanted, live_message, stored_message
+from crewd.api.ports import Ports
+from crewd.errors import StoreError
+from crewd.reconcile.bulletin import Dropped, Listener
+from crewd.reconcile.port import BEGINNING, Position
+from crewd.reconcile.storage import StoredEvent
+
+KEEPALIVE_SEC = 15.0
+KEEPALIVE = b": keepalive\n\n"
+RECORDED_SEC = 2.0
+"""So long the recorder may take to come where the picture is."""
+LOOK_SEC = 0.01
+PAGE = 1000
+DROPPED = b'event: dropped\ndata: {"message": "this reader did not keep up"}\n\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where a stream begins: with the newest ``limit`` events, or behind ``after``."""
+
+    limit: int = 0
+    after: Position | None = None
+
+
+class EventStream:
+    """One reader. ``keepalive_sec``: how long it may be silent."""
+
+    def __init__(self, ports: Ports, wanted: Wanted, keepalive_sec: float = KEEPALIVE_SEC) -> None:
+        self._ports = ports
+        self._wanted = wanted
+        self._keepalive_sec = keepalive_sec
+        self._place = BEGINNING
+        """Of the last event that was read of the store."""
+        self._last_id: int | None = None
+
+    async def messages(self, begin: Begin) -> AsyncGenerator[bytes, None]:
+        """Yield messages, for ever; raises StoreError, at the first step only, where it cannot be resumed."""
+        if begin.after is not None:
+            self._last_id = await self._id_at(begin.after)
+            self._place = begin.after
+        yield b": events\n\n"
+        try:
+            async for text in self._past(begin):
+                yield text
+            with self._ports.bulletin.listening() as listener:
+                await self._recorded()
+                async for text in self._rest(begin):
+                    yield text
+                async for text in self._live(listener):
+                    yield text
+        except Dropped:
+            yield DROPPED
+        except StoreError:
+            if begin.after is not None:
+                yield DROPPED
+
+    async def _past(self, begin: Begin) -> AsyncGenerator[bytes, None]:
+        """What was missed, while there is much of it: nothing is listened to meanwhile, for it might be too much."""
+        full = begin.after is not None
+        while full:
+            found = await self._page()
+            full = len(found) == PAGE
+            for one in found:
+                yield stored_message(one)
+
+    async def _rest(self, begin: Begin) -> AsyncGenerator[bytes, None]:
+        """Yield what the store has by now, and was not given yet."""
+        try:
+            found = await self._newest(begin.limit) if begin.after is None else await self._page()
+        except StoreError as error:
+            if begin.after is not None:
+                raise
+            yield b": no past: " + str(error).replace("\n", " ").encode("utf-8", "replace") + b"\n\n"
+            return
+        for one in found:
+            yield stored_message(one)
+
+    async def _live(self, listener: Listener) -> AsyncGenerator[bytes, None]:
+        while True:
+            try:
+                async with asyncio.timeout(self._keepalive_sec):
+                    news = await listener.next()
+            except TimeoutError:
+                yield KEEPALIVE
+                continue
+            fresh = Position(news.generation, news.event.sequence) > self._place
+            if fresh and self._wanted.holds(news):
+                yield live_message(news)
+
+    async def _recorded(self) -> None:
+        """Wait until the recorder is where the picture is now; not for long."""
+        crew, recorded = self._ports.view.crew, self._ports.view.recorder.recorded
+        here = Position(crew.generation, crew.sequence)
+        for _ in range(int(RECORDED_SEC / LOOK_SEC)):
+            if recorded.position >= here or recorded.trouble:
+                return
+            await asyncio.sleep(LOOK_SEC)
+
+    async def _newest(self, limit: int) -> tuple[StoredEvent, ...]:
+        return self._noted(await self._ports.store.events(self._wanted.query(limit=limit)) if limit else ())
+
+    async def _page(self) -> tuple[StoredEvent, ...]:
+        return self._noted(await self._ports.store.events(self._wanted.query(after_id=self._last_id or 0, limit=PAGE)))
+
+    def _noted(self, found: tuple[StoredEvent, ...]) -> tuple[StoredEvent, ...]:
+        if found:
+            last = found[-1]
+            self._last_id, self._place = last.id, Position(last.row.generation, last.row.sequence)
+        return found
+
+    async def _id_at(self, place: Position) -> int:
+        """Return the id of the last stored event up to this place: the newest are looked through first."""
+        before: int | None = None
+        while found := await self._ports.store.events(self._wanted.query(before_id=before, limit=PAGE)):
+            for one in reversed(found):
+                if Position(one.row.generation, one.row.sequence) <= place:
+                    return one.id
+            before = found[0].id
+        return 0

@@ -1,0 +1,143 @@
+"""The answers to what is asked under ``/api/v1``, one method each. What they take is what the route documents."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crewd.api import event_list, logs
+from crewd.api.actions import Actions, Order
+from crewd.api.answering import answer
+from crewd.api.bodies import Action, Batch, Shutdown
+from crewd.api.crew import CrewShapes, Page, statuses
+from crewd.api.event_stream import Begin, EventStream
+from crewd.api.events import position_of
+from crewd.api.ports import Ports
+from crewd.api.refusals import Refusal, Refused, invalid
+from crewd.api.streaming import Ending, Pieces, begun
+from crewd.reconcile.output import Stream
+from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
+
+LIST_MOST = 10_000
+EVENTS, EVENTS_MOST = 100, 1000
+LINES, LINES_MOST = 100, 10_000
+NAMES_MOST = 1000
+SSE = "text/event-stream"
+PLAN = ("added", "changed", "restarted", "removed")
+
+Names = Annotated[list[str], Query(max_length=NAMES_MOST)]
+Wait = Annotated[str | None, Query(description="how long to wait for what it is to come to: 30s; at most 1h")]
+
+
+class Handlers:
+    """All of them."""
+
+    def __init__(self, ports: Ports, ending: Ending) -> None:
+        self._ports = ports
+        self._ending = ending
+        self._shapes = CrewShapes(ports)
+        self._actions = Actions(ports, self._shapes, ending)
+
+    async def workers(
+        self,
+        worker: Names = [],  # noqa: B006 - FastAPI copies it
+        status: Annotated[list[str], Query()] = [],  # noqa: B006
+        limit: Annotated[int | None, Query(ge=1, le=LIST_MOST)] = None,
+        cursor: str | None = None,
+    ) -> Response:
+        """The crew as it is, and how supervisord and crewd are."""
+        return answer(self._shapes.all(worker, Page(statuses(status), limit, cursor)))
+
+    async def status(self, name: str) -> Response:
+        """A worker, or the worker of an instance with that instance alone."""
+        return answer(self._shapes.one(name))
+
+    async def why(self, name: str) -> Response:
+        """Why an instance is as it is: the engine's own answer."""
+        return answer(await self._ports.control.why(name))
+
+    def acting(self, action: Action) -> Callable[..., Awaitable[Response]]:
+        """Return what carries out this action."""
+
+        async def act(request: Request, name: str, wait: Wait = None) -> Response:
+            return await self._actions.carry_out(request, Order(action, [name], wait))
+
+        act.__doc__ = f"Do it to what the name selects: {action}."
+        act.__name__ = action.replace("-", "_")
+        return act
+
+    async def batch(self, request: Request, batch: Batch, wait: Wait = None) -> Response:
+        """The same for many."""
+        return await self._actions.carry_out(request, Order(batch.action, batch.worker_ids, wait))
+
+    async def events(
+        self,
+        *,
+        instance: Names = [],  # noqa: B006
+        type: Annotated[list[str], Query()] = [],  # noqa: A002, B006 - the parameter's name
+        since: str | None = None,
+        until: str | None = None,
+        limit: Annotated[int | None, Query(ge=0, le=EVENTS_MOST)] = None,
+        cursor: str | None = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+        follow: bool = False,
+    ) -> Response:
+        """What happened; or, following, what happens."""
+        asked = event_list.wanted(self._ports, instance, type, gone=not follow)
+        if not follow:
+            span = event_list.span(self._ports, since, until)
+            return answer(await event_list.page(self._ports, asked, span, EVENTS if limit is None else limit, cursor))
+        if since or until or cursor:
+            raise invalid("cannot follow from since, until or cursor: say limit, or Last-Event-ID")
+        begin = Begin(limit or 0, position_of(last_event_id) if last_event_id else None)
+        messages = EventStream(self._ports, asked).messages(begin)
+        return Pieces(await begun(messages), self._ending, SSE, {"cache-control": "no-store"})
+
+    async def logs(
+        self,
+        name: str,
+        stream: Stream = Stream.STDOUT,
+        lines: Annotated[int, Query(ge=0, le=LINES_MOST)] = LINES,
+        grep: str | None = None,
+        *,
+        follow: bool = False,
+    ) -> Response:
+        """What an instance wrote."""
+        asked = logs.query(self._ports, name, stream, lines, grep)
+        return await (logs.follow(self._ports, asked, self._ending) if follow else logs.last(self._ports, asked))
+
+    async def reload(self) -> Response:
+        """Read the configuration again, and apply the difference."""
+        match await self._ports.control.reload():
+            case Applied() as applied:
+                return answer(_applied(applied))
+            case ApplyRefused(problems):
+                message = f"cannot apply the configuration: {len(problems)} problems, nothing was changed"
+                raise Refused(Refusal(422, "RESTART_004", message, {"problems": list(problems)}))
+            case ApplyFailed(message):
+                raise Refused(Refusal(500, "APPLY_001", message))
+
+    async def shutdown(self, body: Shutdown | None = None) -> Response:
+        """End the daemon."""
+        await self._ports.control.shutdown(keep=body is not None and body.keep)
+        return answer({"ending": True})
+
+
+def _applied(applied: Applied) -> dict[str, Any]:
+    plan: dict[str, Any] = {key: _names(applied.plan.get(key, ())) for key in PLAN}
+    kept = applied.plan.get("kept", 0)
+    plan["kept"] = kept if isinstance(kept, int) else len(kept)
+    return {
+        "name": applied.name,
+        "changed": applied.changed,
+        "plan": plan,
+        "warnings": list(applied.warnings),
+        "told": applied.told,
+        "unconfirmed": applied.unconfirmed,
+    }
+
+
+def _names(value: int | tuple[str, ...]) -> list[str]:
+    return [] if isinstance(value, int) else list(value)

@@ -1,0 +1,72 @@
+"""uvicorn, put to our use: it serves one application on one socket until it is cancelled, and then ends in order.
+
+Rules:
+
+1. No signal handler, no logging and no clock of its own: signals are the daemon's, errors are dealt with in the gate,
+   and an idle server does nothing.
+2. When it ends, what is under way has GRACE_SEC to be answered; then it is cut off.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from crewd.api.protocol import Connection
+from crewd.api.sockets import BACKLOG
+
+GRACE_SEC = 2
+KEEP_ALIVE_SEC = 15
+HEAD_BYTES = 64 * 1024
+"""So large a request may be without its body: a thousand names fit into its path."""
+
+
+class Listener(uvicorn.Server):
+    """One of them. ``ends`` is called when it begins to end: what would go on for ever is to end then."""
+
+    def __init__(self, app: ASGIApp, ends: Callable[[], object] = lambda: None) -> None:
+        self._ends = ends
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SEC,
+                timeout_graceful_shutdown=GRACE_SEC,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+            )
+        )
+
+    async def serve_for_ever(self, listening: socket.socket) -> None:
+        """Serve until cancelled; the socket is closed then."""
+        try:
+            await self.serve([listening])
+        finally:
+            for connection in tuple(self.server_state.connections):
+                connection.transport.abort()
+
+    async def main_loop(self) -> None:
+        """Wait to be cancelled; what is under way is answered before that goes on."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self._ends()
+            await self.shutdown()
+            raise
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone."""
+        yield

@@ -1,0 +1,40 @@
+"""What the API needs of the rest of the daemon."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from crewd.reconcile.bulletin import Bulletin
+from crewd.reconcile.control import Control
+from crewd.reconcile.output import Output
+from crewd.reconcile.storage import Store
+from crewd.reconcile.view import View
+
+
+def boottime() -> float:
+    """Return the seconds of CLOCK_BOOTTIME."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _no_drift() -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All of it.
+
+    ``metrics`` renders the page, blocking for a while; ``duration`` reads ``30s`` as the configuration does and raises
+    ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force.
+    """
+
+    view: View
+    control: Control
+    bulletin: Bulletin
+    store: Store
+    output: Output
+    metrics: Callable[[], bytes]
+    duration: Callable[[str], float]
+    drift: Callable[[], Sequence[str]] = _no_drift
+    wall: Callable[[], float] = time.time
+    boot: Callable[[], float] = boottime

@@ -1,0 +1,84 @@
+"""The ways to say no: a status, a code, a sentence. One place for all of them.
+
+| code | status | when |
+| --- | --- | --- |
+| VALID_001 | 422, 413 | a parameter or a body is wrong, or too large |
+| AUTH_002 | 403 | not for you |
+| NOT_FOUND, METHOD | 404, 405 | no such path; not in this way |
+| WORKER_001 | 404 | no such worker, instance or label |
+| LOG_001 | 404 | there is no output to read |
+| RATE_001 | 429 | too much at once |
+| SUPERVISORD_001 | 503 | supervisord does not answer |
+| STORE_001 | 503 | the database cannot be used |
+| RESTART_004, APPLY_001 | 422, 500 | the configuration is wrong; it could not be applied |
+| INTERNAL | 500 | a mistake of crewd's |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crewd.errors import CrewdError, StoreError, TargetError
+from crewd.reconcile.output import BadPattern, NoOutput, TooManySearches
+from crewd.reconcile.port import EngineFault
+from crewd.reconcile.selecting import SeveralInstances, UnknownNames
+
+BAD_NAME = 10
+"""supervisor's fault code for a name that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A no."""
+
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Refused(CrewdError):  # noqa: N818 - an answer
+    """Raised wherever the answer is no."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.message)
+
+
+def invalid(message: str, **details: Any) -> Refused:
+    """Return the no to a wrong parameter or body."""
+    return Refused(Refusal(422, "VALID_001", message, details))
+
+
+def too_much(message: str) -> Refused:
+    """Return the no to one too many."""
+    return Refused(Refusal(429, "RATE_001", message))
+
+
+INTERNAL = Refusal(500, "INTERNAL", "cannot answer: a mistake in crewd, see its log")
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return what an error means to who asked."""
+    message = str(error)
+    match error:
+        case Refused():
+            return error.refusal
+        case UnknownNames():
+            return Refusal(404, "WORKER_001", message, {"names": list(error.names)})
+        case SeveralInstances():
+            return Refusal(422, "VALID_001", message, {"instances": list(error.instances)})
+        case NoOutput():
+            return Refusal(404, "LOG_001", message)
+        case BadPattern():
+            return Refusal(422, "VALID_001", message)
+        case TooManySearches():
+            return Refusal(429, "RATE_001", message)
+        case EngineFault() if error.code == BAD_NAME:
+            return Refusal(404, "WORKER_001", message)  # removed meanwhile
+        case TargetError():
+            return Refusal(503, "SUPERVISORD_001", message)
+        case StoreError():
+            return Refusal(503, "STORE_001", message)
+        case _:
+            return INTERNAL

@@ -1,0 +1,127 @@
+"""The sockets that are listened on, bound by ourselves: uvicorn would make a Unix socket that everybody may write to.
+
+Rules:
+
+1. A Unix socket appears whole: it is bound beside its place, given its mode, and moved there.
+2. A socket that somebody listens on is never taken away from them; one that was left behind is.
+3. TCP is for the loopback interface alone, as long as there is no access control for it.
+"""
+
+import errno
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crewd.errors import TargetError
+from crewd.model.home import SOCKET_PATH_MOST
+
+BACKLOG = 128
+SOCKET_MODE = 0o660
+FOLDER_MODE = 0o755
+ASIDE = ".new"
+
+
+@contextmanager
+def unix_socket(path: str) -> Generator[socket.socket]:
+    """Listen there for the time of the block; raises TargetError."""
+    if len(os.fsencode(path + ASIDE)) > SOCKET_PATH_MOST:
+        most = SOCKET_PATH_MOST - len(ASIDE)
+        raise TargetError(f"cannot listen on {path}: the path of a socket has at most {most} bytes here")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        identity = _put_in_place(listening, path)
+        try:
+            yield listening
+        finally:
+            _take_away(path, identity)
+    except OSError as cause:
+        raise TargetError(f"cannot listen on {path}: {cause.strerror or cause}") from None
+    finally:
+        listening.close()
+
+
+def _put_in_place(listening: socket.socket, path: str) -> tuple[int, int]:
+    """Bind and listen; return the identity of the file."""
+    place, aside = Path(path), Path(path + ASIDE)
+    place.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    _check_place(place)
+    aside.unlink(missing_ok=True)
+    listening.bind(str(aside))
+    aside.chmod(SOCKET_MODE)
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    aside.rename(place)
+    found = place.lstat()
+    return found.st_dev, found.st_ino
+
+
+def _check_place(place: Path) -> None:
+    """Raise TargetError where something is there that is not ours to replace."""
+    try:
+        mode = place.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise TargetError(f"cannot listen on {place}: it is there, and is no socket")
+    if _answers(place):
+        raise TargetError(f"cannot listen on {place}: another crewd listens there")
+
+
+def _answers(place: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(str(place))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False  # whoever listened is dead
+        except BlockingIOError:
+            return True  # somebody who is busy
+        return True
+
+
+def _take_away(path: str, identity: tuple[int, int]) -> None:
+    """Remove the file, if it is still ours."""
+    try:
+        found = Path(path).lstat()
+        if (found.st_dev, found.st_ino) == identity:
+            Path(path).unlink()
+    except OSError:
+        pass
+
+
+def tcp_host(listen: str) -> str:
+    """Return the host of ``host:port``, as it stands there."""
+    return listen.rpartition(":")[0]
+
+
+@contextmanager
+def tcp_socket(listen: str) -> Generator[socket.socket]:
+    """Listen on ``host:port`` of the loopback interface for the time of the block; raises TargetError."""
+    family, address = _address(listen)
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError as cause:
+            why = "something else listens there" if cause.errno == errno.EADDRINUSE else cause.strerror
+            raise TargetError(f"cannot listen on {listen}: {why}", retryable=True) from None
+        listening.setblocking(False)
+        yield listening
+
+
+def _address(listen: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    host, _, port = listen.rpartition(":")
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+        number = int(port)
+    except ValueError:
+        raise TargetError(f"cannot listen on {listen!r}: write 127.0.0.1:3000 or [::1]:3000") from None
+    if not address.is_loopback:
+        raise TargetError(f"cannot listen on {listen}: only the loopback interface, for there is no access control yet")
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - IP's
+    return family, (str(address), number)

@@ -1,0 +1,361 @@
+"""The API's sockets: who gets in, what is served where, and how it begins and ends."""
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from crewd.api import gate, protocol, streaming
+from crewd.api.sockets import tcp_socket, unix_socket
+from crewd.errors import TargetError
+from crewd.supervisord import output
+from harness.api import Answer, Crewd, UnixConnection, exchange, running, until
+from harness.waiting import PATIENCE_SEC
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def crewd(tmp_path: Path) -> Crewd:
+    """Without TCP."""
+    return Crewd(tmp_path)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probing:
+        probing.bind(("127.0.0.1", 0))
+        return probing.getsockname()[1]
+
+
+@pytest.fixture
+def tcp(tmp_path: Path) -> Crewd:
+    """With TCP."""
+    return Crewd(tmp_path, listen=f"127.0.0.1:{free_port()}")
+
+
+async def ask_tcp(tcp: Crewd, target: str, method: str = "GET", **headers: str) -> Answer:
+    """Ask over TCP."""
+    connection = HTTPConnection(tcp.listen, timeout=PATIENCE_SEC)
+    return await asyncio.to_thread(exchange, connection, method, target, None, headers)
+
+
+# Who gets in
+
+
+def as_user(uid: int, do: Callable[[], int]) -> int:
+    """Do it in a child of that user; return what it returned, which is below 255."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os._exit(do())
+        finally:
+            os._exit(255)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+async def test_a_stranger_is_refused_whatever_the_socket_s_mode(crewd: Crewd) -> None:
+    """The kernel says who connects; health is anybody's."""
+    async with running(crewd):
+        root = Path(crewd.path).parent
+        for folder in (root, *root.parents[:3]):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        Path(crewd.path).chmod(0o666)
+
+        def ask(target: str) -> Callable[[], int]:
+            return lambda: exchange(UnixConnection(crewd.path), "GET", target, None, {}).status // 2
+
+        assert await asyncio.to_thread(as_user, NOBODY, ask("/api/v1/workers")) == 403 // 2
+        assert await asyncio.to_thread(as_user, NOBODY, ask("/no/such/path")) == 403 // 2
+        assert await asyncio.to_thread(as_user, NOBODY, ask("/openapi.json")) == 403 // 2
+        assert await asyncio.to_thread(as_user, NOBODY, ask("/healthz")) == 200 // 2
+
+
+async def test_the_socket_is_for_its_owner_and_group(crewd: Crewd) -> None:
+    """0660, from the moment it can be seen."""
+    async with running(crewd):
+        mode = Path(crewd.path).stat().st_mode
+
+        assert stat.S_ISSOCK(mode)
+        assert stat.S_IMODE(mode) == 0o660
+
+
+# What it is served on
+
+
+async def test_a_socket_that_was_left_behind_is_replaced(crewd: Crewd) -> None:
+    """A daemon that was killed removes nothing."""
+    Path(crewd.path).parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(crewd.path)
+    async with running(crewd):
+        await until(lambda: not crewd.server.troubles())
+
+        assert (await crewd.ask("GET", "/healthz")).status == 200
+
+
+async def test_a_socket_that_somebody_listens_on_is_left_alone(crewd: Crewd) -> None:
+    """Nobody is robbed; and once they are gone, it is ours."""
+    Path(crewd.path).parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as living:
+        living.bind(crewd.path)
+        living.listen()
+        with pytest.raises(TargetError, match="another crewd listens there"), unix_socket(crewd.path):
+            pass
+        async with running(crewd):
+            await until(crewd.server.troubles)
+            assert Path(crewd.path).is_socket()
+            living.close()
+            await until(lambda: not crewd.server.troubles())
+
+            assert (await crewd.ask("GET", "/healthz")).status == 200
+
+
+async def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    """Somebody's file is not ours to remove."""
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(TargetError, match="is no socket"), unix_socket(str(tmp_path / "file")):
+        pass
+
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+async def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    """With a sentence: the kernel's own would be a riddle."""
+    with pytest.raises(TargetError, match="at most 103 bytes"), unix_socket(f"{tmp_path}/{'x' * 120}"):
+        pass
+
+
+async def test_the_socket_goes_with_the_server(crewd: Crewd) -> None:
+    """Unless it is somebody else's by then."""
+    async with running(crewd):
+        pass
+    assert not Path(crewd.path).exists()
+
+    with unix_socket(crewd.path):
+        Path(crewd.path).unlink()
+        Path(crewd.path).write_text("another's")
+    assert Path(crewd.path).exists()
+
+
+async def test_tcp_serves_metrics_and_health_alone(tcp: Crewd) -> None:
+    """And to whoever asks by a name of this machine."""
+    async with running(tcp):
+        await until(lambda: not tcp.server.troubles())
+        page = await ask_tcp(tcp, "/metrics")
+
+        assert (page.status, page.body) == (200, tcp.metrics_page)
+        assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert (await ask_tcp(tcp, "/healthz")).status == 200
+        assert (await ask_tcp(tcp, "/readyz")).status == 200
+        assert (await ask_tcp(tcp, "/healthz", Host="LOCALHOST:3000")).status == 200
+        assert (await ask_tcp(tcp, "/healthz", Host="[::1]:3000")).status == 200
+        for path in ("/api/v1/workers", "/openapi.json", "/metrics/"):
+            refused = await ask_tcp(tcp, path)
+            assert (refused.status, refused.code) == (404, "NOT_FOUND")
+        posted = await ask_tcp(tcp, "/metrics", method="POST")
+        assert (posted.status, posted.code) == (405, "METHOD")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:3000", "", "localhost:3000@evil"])
+async def test_a_host_that_is_not_this_machine_is_refused(tcp: Crewd, host: str) -> None:
+    """A web page that points its own name here (DNS rebinding) reads nothing."""
+    async with running(tcp):
+        refused = await ask_tcp(tcp, "/metrics", Host=host)
+
+        assert (refused.status, refused.code) == (403, "AUTH_002")
+
+
+async def test_tcp_over_ipv6() -> None:
+    """As it stands in the configuration."""
+    with tcp_socket("[::1]:0") as listening:
+        assert listening.getsockname()[0] == "::1"
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:3000", "[::]:3000", "192.168.0.1:3000", "example.org:80", "3000"])
+async def test_only_the_loopback_interface_is_listened_on(listen: str) -> None:
+    """As long as there is no access control."""
+    with pytest.raises(TargetError, match="cannot listen on"), tcp_socket(listen):
+        pass
+
+
+async def test_a_port_that_is_taken_is_said_and_tried_again(tcp: Crewd) -> None:
+    """The Unix socket serves meanwhile, and says what is wrong."""
+    host, port = tcp.listen.split(":")
+    with socket.socket() as taken:
+        taken.bind((host, int(port)))
+        taken.listen()
+        async with running(tcp):
+            await until(tcp.server.troubles)
+            unready = await tcp.ask("GET", "/readyz")
+            assert unready.json["reasons"] == [f"cannot listen on {tcp.listen}: something else listens there"]
+
+            taken.close()
+            await until(lambda: not tcp.server.troubles())
+            assert (await tcp.ask("GET", "/readyz")).status == 200
+
+
+# The limits
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_large_is_refused(crewd: Crewd, chunked: bool) -> None:
+    """Before it is read whole, whether its length is said or not."""
+    async with running(crewd):
+        body = b"x" * (gate.BODY_BYTES + 1)
+
+        def ask() -> Answer:
+            connection = UnixConnection(crewd.path)
+            content = iter([body]) if chunked else body
+            try:
+                connection.request("POST", "/api/v1/reload", content, encode_chunked=chunked)
+            except ConnectionError:
+                pass
+            response = connection.getresponse()
+            answer = Answer(response.status, {}, response.read())
+            connection.close()
+            return answer
+
+        refused = await asyncio.to_thread(ask)
+        assert (refused.status, refused.code) == (413, "VALID_001")
+
+
+async def test_what_is_no_http_is_refused(crewd: Crewd) -> None:
+    """In the envelope, and the connection ends."""
+    async with running(crewd):
+
+        def ask(raw: bytes) -> bytes:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(crewd.path)
+                with suppress(BrokenPipeError):  # the answer came before all was sent
+                    connection.sendall(raw)
+                received = b""
+                while data := connection.recv(65536):
+                    received += data
+                return received
+
+        garbage = await asyncio.to_thread(ask, b"\x16\x03\x01 hello\r\n\r\n")
+        huge = await asyncio.to_thread(ask, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n")
+
+        assert garbage.startswith(b"HTTP/1.1 400")
+        assert b'"VALID_001"' in garbage
+        assert huge.startswith(b"HTTP/1.1 4")
+
+
+async def test_a_connection_that_asks_nothing_is_closed(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that begins and never comes to an end of its question."""
+    monkeypatch.setattr(protocol, "REQUEST_SEC", 0.1)
+    async with running(crewd):
+        for begun in (b"", b"GET /healthz HTTP/1.1\r\nHost:"):
+            reader, writer = await asyncio.open_unix_connection(crewd.path)
+            writer.write(begun)
+            try:
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            except ConnectionResetError:
+                pass
+            writer.close()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow client holds nothing for long."""
+    monkeypatch.setattr(gate, "BODY_SEC", 0.1)
+    async with running(crewd):
+        reader, writer = await asyncio.open_unix_connection(crewd.path)
+        writer.write(b"POST /api/v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+        assert answer.startswith(b"HTTP/1.1 422")
+        assert crewd.applier.calls == 1
+
+
+async def test_a_request_that_breaks_off_does_nothing(crewd: Crewd) -> None:
+    """An end of the daemon that was only half asked for is none."""
+    async with running(crewd):
+        reader, writer = await asyncio.open_unix_connection(crewd.path)
+        writer.write(b"POST /api/v1/shutdown HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await crewd.ask("GET", "/healthz")
+        await crewd.settle()
+
+        assert not crewd.task.done()
+        del reader
+
+
+async def test_more_than_enough_connections_are_closed(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are there are served."""
+    monkeypatch.setattr(protocol, "CONNECTIONS", 3)
+    async with running(crewd):
+        held = [await asyncio.open_unix_connection(crewd.path) for _ in range(3)]
+        reader, writer = await asyncio.open_unix_connection(crewd.path)
+        try:
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        except ConnectionResetError:
+            pass
+        held[0][1].write(b"GET /healthz HTTP/1.0\r\n\r\n")
+
+        assert (await asyncio.wait_for(held[0][0].read(), 5)).startswith(b"HTTP/1.1 200")
+        for _, each in (*held, (reader, writer)):
+            each.close()
+
+
+async def test_more_than_enough_requests_are_refused(crewd: Crewd) -> None:
+    """Streams count; one that ends makes room."""
+    async with running(crewd):
+        held = [crewd.stream("/events?follow=true") for _ in range(gate.REQUESTS)]
+        for stream in held:
+            await (await stream.__aenter__()).line()
+        refused = await crewd.ask("GET", "/healthz")
+        assert (refused.status, refused.code) == (429, "RATE_001")
+
+        for stream in held:
+            await stream.__aexit__(None, None, None)
+        await until(lambda: not crewd.loop.bulletin._listeners)
+        assert (await crewd.ask("GET", "/healthz")).status == 200
+
+
+async def test_a_reader_that_reads_nothing_is_cut_off(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds its connection for a while, and what happens is not kept for it for ever."""
+    monkeypatch.setattr(streaming, "STALL_SEC", 0.2)
+    async with running(crewd), crewd.stream("/events?follow=true") as reading:
+        await reading.line()
+        await until(lambda: crewd.loop.bulletin._listeners)
+        for _ in range(1500):
+            crewd.supervisord.crash("web-1")
+            await crewd.advance(1)
+
+        await until(lambda: not crewd.loop.bulletin._listeners)
+
+
+async def test_an_answer_under_way_is_given_before_the_end(crewd: Crewd) -> None:
+    """The daemon's end does not tear off what takes a moment."""
+    crewd.applier.hold.set()
+    async with running(crewd):
+        crewd.applier.hold.clear()
+        asking = asyncio.create_task(crewd.post("/reload"))
+        await until(lambda: crewd.applier.calls == 2)
+        crewd.serving.cancel()
+        await crewd.settle()
+        crewd.applier.hold.set()
+
+        assert (await asking).status == 200
+
+
+async def test_searching_is_bounded(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One search too many is refused, for now."""
+    monkeypatch.setattr(output, "SEARCHES", 0)
+    async with running(crewd):
+        refused = await crewd.get("/workers/web-0/logs?grep=x")
+
+        assert (refused.status, refused.code) == (429, "RATE_001")
