@@ -24,13 +24,14 @@ import click
 from crewd.config import Loaded, load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError, Problem, TargetError
+from crewd.model.generated import GENERATED, untouched
 from crewd.model.home import Home
 from crewd.model.spec import CrewSpec
 from crewd.policy.plan import Plan, plan
 from crewd.reconcile.port import EngineAbsent, EngineFault
 from crewd.supervisord import generation
 from crewd.supervisord.client import Client
-from crewd.supervisord.render import GENERATED, Rendering, control_text, fixed_sections, render, untouched
+from crewd.supervisord.render import Rendering, control_text, fixed_sections, render
 from crewd.supervisord.surroundings import Surroundings, gather
 from crewd.supervisord.verify import verify
 
@@ -131,7 +132,8 @@ def _tell(home: Home, name: str, *, changed: bool) -> Json | None:
     """Let a running engine take the table over; return its answer, None where none runs."""
     client = Client(home.engine_socket, ENGINE_DEADLINE_SEC)
     try:
-        if not changed and client.version().table == name:
+        version = None if changed else client.version()
+        if version is not None and version.table == name and not version.drift:
             return {"table": name, "added": [], "changed": [], "restarted": [], "removed": [], "listeners": []}
         return client.apply(name)
     except EngineAbsent:

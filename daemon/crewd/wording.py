@@ -1,4 +1,4 @@
-"""What is printed of an instance for people: the engine's answers (docs/reference/engine-rpc.md) in tables and sentences.
+"""What is printed of an instance: the engine's answers (docs/reference/engine-rpc.md) in tables and sentences.
 
 Rules:
 

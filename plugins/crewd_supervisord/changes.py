@@ -6,6 +6,7 @@ Rules:
 2. supervisor's ProcessConfig holds exactly what the file says, so that ``supervisorctl reread`` finds no difference.
 3. A change of settings that need no new process is made in place; others stop the process and start it again.
 4. A worker that was given up begins a new history when its configuration changed.
+5. Drift is resolved: what came by supervisorctl goes, what was changed by it is restarted as the table says.
 """
 
 import resource
@@ -45,7 +46,8 @@ def apply(engine: Engine, written: Table) -> Applied:
     steps = plan(present, table)
     listeners = _listener_changes(engine.table.listeners, table.listeners)
     returning = _returning(engine, table, steps)
-    changed = (*steps.restarted, *steps.changed, *returning)
+    drifted = tuple(name for name in sorted(engine.drift.changed) if name in steps.kept and name in engine.instances)
+    changed = (*steps.restarted, *steps.changed, *returning, *drifted)
     wanted = (*steps.added, *changed)
     sections = [written.entries[name].section for name in wanted]
     sections += [section for section in listeners.values() if section]
@@ -62,6 +64,9 @@ def apply(engine: Engine, written: Table) -> Applied:
             _adopt(engine, name, configs[name])
     for name, section in listeners.items():
         _replace_listener(engine, name, configs[name] if section else None)
+    for name in engine.drift.foreign:
+        _retire(engine, engine.supervisord.process_groups[name], name)
+    engine.drift.resolved()
     _remember_configs(engine)
     return Applied(table.name, steps, tuple(listeners))
 
@@ -123,8 +128,19 @@ def _replace_listener(engine: Engine, name: str, config: Any) -> None:
     waits = name in engine.successors
     engine.successors[name] = config
     if not waits:
-        group.stop_all()
-        engine.chores.append(_when_stopped(engine, group, name))
+        _stop_then_replace(engine, group, name)
+
+
+def _retire(engine: Engine, group: Any, name: str) -> None:
+    """Stop and remove a group that came behind crewd's back."""
+    if name not in engine.successors:
+        engine.successors[name] = None
+        _stop_then_replace(engine, group, name)
+
+
+def _stop_then_replace(engine: Engine, group: Any, name: str) -> None:
+    group.stop_all()
+    engine.chores.append(_when_stopped(engine, group, name))
 
 
 def _when_stopped(engine: Engine, group: Any, name: str) -> Callable[[], None]:

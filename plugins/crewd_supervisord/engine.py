@@ -47,6 +47,7 @@ from crewd.policy.fold import fold
 from crewd.policy.restart import Ending, GiveUp, History, Restart, decide, reason_of
 from crewd_supervisord import proc
 from crewd_supervisord.clock import boottime
+from crewd_supervisord.drift import Drift
 from crewd_supervisord.endings import ending_of, kill_group
 from crewd_supervisord.faults import Faults
 from crewd_supervisord.instance import AfterStop, Instance
@@ -93,6 +94,7 @@ class Engine:
         """``fast`` with the replaced loop, else ``stock``."""
         self.mode_reason = ""
         self._tidy = Tidy()
+        self.drift = Drift(self)
         self.setpriv_running: set[str] = set()
         """Which instances were started through setpriv, whose own failures must be told from the program's."""
         self.journal = Journal(

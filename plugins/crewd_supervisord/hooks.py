@@ -63,6 +63,7 @@ def install() -> None:
     _replace(SupervisorNamespaceRPCInterface, "stopProcess", _stop_process)
     _replace(SupervisorNamespaceRPCInterface, "stopProcessGroup", _stop_process_group)
     _replace(SupervisorNamespaceRPCInterface, "stopAllProcesses", _stop_all_processes)
+    _replace(SupervisorNamespaceRPCInterface, "addProcessGroup", _add_process_group)
     _replace(ProcessConfig, "make_dispatchers", _make_dispatchers)
     _replace(supervisor_xmlrpc_handler, "continue_request", _continue_request)
     _replace(asyncore.dispatcher, "del_channel", _del_channel)
@@ -290,6 +291,14 @@ def _continue_request(self: Any, data: Any, request: Any) -> Any:
         return _stock["continue_request"](self, data, request)
     finally:
         run.caller.channel = None
+
+
+def _add_process_group(self: Any, name: str) -> Any:
+    answer = _stock["addProcessGroup"](self, name)
+    run = current()
+    if answer and run is not None and run.engine.supervisord is self.supervisord:
+        _guarded(run, "drift", None, run.engine.drift.added, name)
+    return answer
 
 
 def _start_process(self: Any, name: str, wait: bool = True) -> Any:

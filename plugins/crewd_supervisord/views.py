@@ -43,6 +43,7 @@ def version(run: Runner) -> dict[str, Any]:
         },
         "faults": engine.faults.count,
         "stale_registrations": run.stale,
+        "drift": engine.drift.sentences(),
         "journal": {
             "sequence": journal.sequence,
             "lost": journal.lost,

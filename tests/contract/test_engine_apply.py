@@ -1,5 +1,6 @@
 """crewd.apply: what changes is changed, and nobody else feels it."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 from xmlrpc.client import Fault
@@ -11,10 +12,11 @@ from crewd.model.reasons import Cause
 from crewd.model.spec import KillMode, RestartMode, RestartPolicy
 from harness import ENGINE_EDITIONS, Program, Supervisord, misbehave, shell, stays, wait_for
 from harness.audit import audit
-from harness.processes import environment_of
+from harness.processes import environment_of, member
 
 AT_ONCE = RestartPolicy(restart_sec=0.0, start_success_sec=0.0)
 SLEEP = ("/bin/sleep", "1000")
+EDITED = "supervisord.conf was edited by hand"
 NAMES = [f"w-{slot}" for slot in range(4)]
 
 
@@ -245,3 +247,66 @@ def test_an_update_by_supervisorctl_touches_nobody(server: Supervisord):
 
     assert answer.stdout == ""
     assert pids(server, NAMES) == before
+
+
+def rewrite(server: Supervisord, *edits: tuple[str, str], more: str = "") -> None:
+    """Edit the configuration in force by hand."""
+    path = os.path.realpath(server.home.supervisord_conf)
+    with open(path) as file:
+        text = file.read()
+    for before, after in edits:
+        assert before in text
+        text = text.replace(before, after)
+    with open(path, "w") as file:
+        file.write(text + more)
+
+
+def drift(server: Supervisord) -> list[str]:
+    """Return what crewd.version says of it."""
+    return server.crewd("version")["drift"]
+
+
+def test_what_supervisorctl_removes_is_noticed_and_comes_back(server: Supervisord):
+    """By the next apply of the same crew, and nobody else feels it."""
+    before = pids(server, NAMES[1:])
+    server.supervisorctl("stop", "w-0")
+    server.supervisorctl("remove", "w-0")
+    assert drift(server) == ["removed behind crewd's back: w-0"]
+
+    server.apply(list(server.programs.values()))
+    server.wait_state("w-0", "RUNNING")
+    assert drift(server) == []
+    assert pids(server, NAMES[1:]) == before
+
+
+def test_what_supervisorctl_adds_is_noticed_and_goes(server: Supervisord):
+    """A section written into the file by hand, then update."""
+    before = pids(server, NAMES)
+    rewrite(server, more="\n[program:evil]\ncommand=/bin/sleep 1000\n")
+    assert "evil: added process group" in server.supervisorctl("update").stdout
+    evil = wait_for(lambda: server.rpc.supervisor.getProcessInfo("evil")["pid"])
+    assert drift(server) == ["added behind crewd's back: evil", EDITED]
+
+    server.apply(list(server.programs.values()))
+    wait_for(lambda: "evil" not in [info["name"] for info in server.rpc.supervisor.getAllProcessInfo()])
+    wait_for(lambda: evil not in [one.pid for one in server.workers_left()])
+    assert drift(server) == []
+    assert pids(server, NAMES) == before
+
+
+def test_what_supervisorctl_changes_is_noticed_and_put_right(server: Supervisord):
+    """Another command under the name of a worker: restarted as the table says, the others not."""
+    before = pids(server, NAMES[1:])
+    old = server.pid_of("w-0")
+    rewrite(server, ("[program:w-0]\ncommand=/bin/sleep 1000", "[program:w-0]\ncommand=/bin/sleep 999"))
+    server.supervisorctl("update")
+    changed = server.wait_new_pid("w-0", old)
+    server.wait_executed("w-0", "sleep")
+    assert drift(server) == ["changed behind crewd's back: w-0", EDITED]
+
+    server.apply(list(server.programs.values()))
+    server.wait_new_pid("w-0", changed)
+    server.wait_executed("w-0", "sleep")
+    assert member(server.pid_of("w-0")).command == "/bin/sleep 1000"
+    assert drift(server) == []
+    assert pids(server, NAMES[1:]) == before

@@ -88,6 +88,7 @@ def exchange(
 ) -> Answer:
     """Ask once and read the answer."""
     try:
+        connection.connect()
         try:
             connection.request(method, target, body, dict(headers))
         except ConnectionError:

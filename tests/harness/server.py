@@ -20,6 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from crewd.model import table as table_codec
 from crewd.model.facts import Fact
+from crewd.model.generated import with_header
 from crewd.model.home import Home
 from crewd.model.spec import JournalSync, Loop
 from crewd.model.table import Table
@@ -198,7 +199,7 @@ class Supervisord:
         table = replace(table, log_directory=self.home.worker_logs)
         folder = Path(self.home.generations) / table.name
         folder.mkdir(mode=0o700)
-        (folder / "supervisord.conf").write_text(self._configuration())
+        (folder / "supervisord.conf").write_text(with_header(self._configuration()))
         (folder / "policy.json").write_text(table_codec.encode(table))
         os.symlink(f"generations/{table.name}", self.home.current + ".new")
         os.replace(self.home.current + ".new", self.home.current)

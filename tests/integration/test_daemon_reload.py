@@ -218,3 +218,19 @@ def test_a_supervisord_that_cannot_start_says_why() -> None:
         last = daemon.log().splitlines()[-1]
         assert last.startswith("cannot start supervisord: exited with ")
         assert "Is a directory" in last
+
+
+@pytest.mark.slow
+def test_what_was_changed_behind_its_back_is_noticed_and_put_right() -> None:
+    """By supervisorctl: logged, in the status line, and gone after the next reload, though the file is the same."""
+    with Daemon({"web": {"command": ["sleep", "1000"]}}) as daemon:
+        daemon.start()
+        daemon.wait_states(web_0="RUNNING")
+        daemon.client.call("supervisor.stopProcess", "web-0")
+        daemon.client.call("supervisor.removeProcessGroup", "web-0")
+        wait_for(lambda: 'what="removed behind crewd\'s back: web-0"' in daemon.log(), 45, daemon.log)
+        wait_for(lambda: "removed behind crewd's back" in daemon.notified.status(), 5)
+        daemon.reload()
+
+        daemon.wait_states(web_0="RUNNING")
+        wait_for(lambda: daemon.notified.status() == "1 workers (1 instances): 1 running")

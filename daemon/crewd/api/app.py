@@ -19,7 +19,7 @@ from crewd.api.handlers import Handlers
 from crewd.api.health import Health
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.routes import OPENAPI, Access, Route, public, routes
+from crewd.api.routes import OPENAPI, Access, public, routes
 from crewd.api.streaming import Ending
 
 DESCRIPTION = "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md."
@@ -40,11 +40,15 @@ def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
         exception_handlers={**ON_ERRORS, RequestValidationError: _of_validation},
-        dependencies=[Depends(known_parameters)],
     )
     for route in table:
         app.add_api_route(
-            route.path, route.handler, methods=[route.method], response_class=Response, openapi_extra=_access(route)
+            route.path,
+            route.handler,
+            methods=[route.method],
+            response_class=Response,
+            dependencies=[Depends(known_parameters)] if route.access is Access.ADMIN else [],
+            openapi_extra={"x-access": route.access.value},
         )
     return Gate(app, peers_only({route.path for route in table if route.access is Access.ANYONE}))
 
@@ -69,7 +73,3 @@ def known_parameters(request: Request) -> None:
 async def _of_validation(_request: Request, error: Exception) -> Response:
     errors = error.errors() if isinstance(error, RequestValidationError) else ()
     return refused(problems(errors))
-
-
-def _access(route: Route) -> dict[str, Any]:
-    return {"x-access": route.access.value}

@@ -56,6 +56,7 @@ class Listener(uvicorn.Server):
         finally:
             for connection in tuple(self.server_state.connections):
                 connection.transport.abort()
+            await asyncio.sleep(0)  # they are closed in the next turn of the event loop
 
     async def main_loop(self) -> None:
         """Wait to be cancelled; what is under way is answered before that goes on."""

@@ -57,7 +57,9 @@ class Pieces(Response):
                 task.cancel()
             await asyncio.gather(gone, ends, sending, return_exceptions=True)
             await self._pieces.aclose()
-        if not gone.done() or gone.cancelled():
+        if not sending.cancelled():
+            sending.result()  # a mistake is for the gate
+        if gone.cancelled():
             await _bounded(scope, send, {"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, scope: Scope, send: Send) -> None:

@@ -121,6 +121,7 @@ class Awaited:
 
     def _starting(self, fact: Starting) -> None:
         """A start is ours, or a later supervisord's that owes it; the policy's own restarts an old process."""
+        self._ending = ""
         if self._stage is Stage.TAKEN and (self._verb is Verb.START or fact.cause is not Cause.RESTART):
             self._stage = Stage.UNDER_WAY
 

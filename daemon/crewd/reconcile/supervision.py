@@ -291,7 +291,7 @@ class Supervision:
             self.wanted = wanted or self.wanted
             self._table = result.name
             if result.told and self.version is not None:
-                self.version = replace(self.version, table=result.name)
+                self.version = replace(self.version, table=result.name, drift=())
             yield from self._tell(result)
         else:
             refused = isinstance(result, ApplyRefused)
@@ -412,6 +412,8 @@ class Supervision:
             self.silent = ""
             yield say("info", "supervisord answers again")
             yield Notify()
+        if before is not None and before.drift != version.drift:
+            yield from self._drift(version)
         if before is not None and bool(before.journal_error) != bool(version.journal_error):
             yield from self._journal(version)
             yield Notify()
@@ -424,6 +426,11 @@ class Supervision:
             self.silent = message
             yield say("error", "supervisord does not answer", why=message)
             yield Notify()
+
+    def _drift(self, version: EngineVersion) -> Actions:
+        for sentence in version.drift:
+            yield say("warning", "drift; the next apply resolves it", what=sentence)
+        yield Notify()
 
     def _journal(self, version: EngineVersion) -> Actions:
         if version.journal_error:
@@ -516,7 +523,9 @@ class Supervision:
             return f"configuration not in force, {len(self.problems)} problems"
         version = self.version
         lags = self._table and self.life is Life.UP and version and version.spoken and version.table != self._table
-        return "supervisord has not taken over the configuration" if lags else ""
+        if lags:
+            return "supervisord has not taken over the configuration"
+        return "; ".join(version.drift) if version and self.life is Life.UP else ""
 
 
 _HOW_TO_END = {"end_it_by": "crewctl shutdown"}

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from crewd.errors import TargetError
 from crewd.model import table as policy_table
+from crewd.model.generated import untouched
 from crewd.model.home import Home
 from crewd.model.table import Table, TableError
-from crewd.supervisord.render import untouched
 
 CONF = "supervisord.conf"
 TABLE = "policy.json"

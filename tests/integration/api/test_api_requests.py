@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
@@ -459,6 +461,24 @@ async def test_output_is_followed(crewd: Crewd) -> None:
             file.write(b"fresh\n")
 
         assert await reading.line() == "fresh\n"
+
+
+async def test_a_mistake_in_the_middle_of_an_answer_ends_the_connection(
+    crewd: Crewd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reader sees that the answer is not whole; the log says why."""
+
+    class Broken:
+        async def follow(self, _query: object) -> AsyncGenerator[tuple[bytes, ...], None]:
+            yield (b"first",)
+            raise RuntimeError("secret insides")
+
+    object.__setattr__(crewd.ports, "output", Broken())
+    async with running(crewd):
+        with pytest.raises((IncompleteRead, ConnectionError)):
+            await crewd.get("/workers/web-0/logs?follow=true")
+
+        assert "secret insides" in capsys.readouterr().out
 
 
 async def test_output_that_is_not_there_is_not_found(crewd: Crewd) -> None:

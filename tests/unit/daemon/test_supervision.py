@@ -477,3 +477,16 @@ def test_a_journal_that_cannot_be_written_keeps_nobody_waiting() -> None:
     assert "No space left" in one.words("")
     list(one.healthy(VERSION))
     assert not one.stale
+
+
+def test_drift_is_said_once_and_shown_until_it_is_resolved() -> None:
+    """Somebody changed supervisord behind crewd's back."""
+    one = up()
+    drifted = replace(VERSION, drift=("added behind crewd's back: evil",))
+
+    assert said(one.healthy(drifted), "warning") == ["drift; the next apply resolves it"]
+    assert said(one.healthy(drifted), "warning") == []
+    assert one.words("fine") == "added behind crewd's back: evil; fine"
+    list(one.hangup())
+    list(one.applied(APPLIED, None))
+    assert one.words("fine") == "fine"

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from crewd.errors import ConfigError
+from crewd.model.generated import untouched
 from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, EngineSpec, KillMode, LogFile, Loop, RestartPolicy, Stdin, WorkerSpec
 from crewd.supervisord import render as rendering
-from crewd.supervisord.render import fixed_sections, render, untouched
+from crewd.supervisord.render import fixed_sections, render
 from crewd.supervisord.surroundings import Account, Identity, Surroundings
 
 HOME = Home.under("/srv/crew")
