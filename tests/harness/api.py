@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewd.api import Ports, Server
 from crewd.config.quantities import duration
@@ -17,9 +17,9 @@ from crewd.model.spec import CrewSpec, RestartPolicy, WorkerSpec
 from crewd.reconcile.control import Control
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
-from crewd.reconcile.supervision import Exit, Wanted, wanted_of
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
+from crewd.reconcile.wanted import Wanted, wanted_of
 from crewd.supervisord.output import WorkerOutput
 from crewd.testing import (
     FakeApplier,
@@ -34,6 +34,9 @@ from crewd.testing import (
     fake_table,
 )
 from harness.waiting import PATIENCE_SEC
+
+if TYPE_CHECKING:
+    from crewd.reconcile.actions import Exit
 
 POLICY = RestartPolicy(restart_sec=0.5)
 PATIENCE_STEPS = int(PATIENCE_SEC / 0.01)

@@ -12,9 +12,10 @@ from crewd.model.spec import CrewSpec
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.port import Batch
 from crewd.reconcile.recorder import Recorder
-from crewd.reconcile.supervision import Applies, Supervision, wanted_of
+from crewd.reconcile.supervision import Supervision
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
+from crewd.reconcile.wanted import Applies, wanted_of
 from crewd.testing.clock import FakeClock
 from crewd.testing.supervisord import FakeSupervisord
 from crewd.testing.world import FakeEngine, FakeJournal

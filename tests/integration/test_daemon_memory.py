@@ -7,7 +7,7 @@ import pytest
 
 from crewd.app.memory import Memory
 from crewd.model.spec import OnShutdown, SupervisordOwner
-from crewd.reconcile.supervision import Wanted
+from crewd.reconcile.wanted import Wanted
 
 KEPT = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0)
 

@@ -52,8 +52,9 @@ class CrewShapes:
         shown = [name for name in matching if page.cursor is None or name > page.cursor]
         more = page.limit is not None and len(shown) > page.limit
         shown = shown[: page.limit]
+        now = self._now()
         return {
-            "workers": [self.worker(name, matching[name]) for name in shown],
+            "workers": [self._worker(name, matching[name], now) for name in shown],
             "next_cursor": shown[-1] if more and shown else None,
             "summary": self._summary(matching),
             **self._surroundings(),
@@ -62,15 +63,17 @@ class CrewShapes:
     def one(self, name: str) -> dict[str, Any]:
         """Return WORKER of a worker, or of an instance with that instance alone; raises UnknownNames."""
         if name in self._view.crew.records:
-            return self.worker(worker_of(name), [name])
+            return self._worker(worker_of(name), [name], self._now())
         instances = self._view.workers().get(name)
         if instances is None:
             raise UnknownNames((name,))
-        return self.worker(name, instances)
+        return self._worker(name, instances, self._now())
 
-    def worker(self, worker_id: str, instances: Sequence[str]) -> dict[str, Any]:
+    def _now(self) -> Now:
+        return Now(self._ports.wall(), self._ports.boot())
+
+    def _worker(self, worker_id: str, instances: Sequence[str], now: Now) -> dict[str, Any]:
         """Return WORKER with these instances."""
-        now = Now(self._ports.wall(), self._ports.boot())
         kept = [self._instances.kept(name) for name in instances]
         spec = self._view.worker(worker_id)
         return {
@@ -81,7 +84,9 @@ class CrewShapes:
             "error_count": self._error_count(worker_id),
             "last_error": _last_failure(kept),
             "labels": {} if spec is None else dict(spec.labels),
-            "instances": [self._instances.fragment(name, now) for name in instances],
+            "instances": [
+                self._instances.fragment(name, one, spec, now) for name, one in zip(instances, kept, strict=True)
+            ],
         }
 
     def status(self, instance: str) -> tuple[str | None, str | None]:

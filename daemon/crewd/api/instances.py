@@ -5,7 +5,7 @@ A thousand of them are asked for again and again; most have not changed since.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isinf
+from math import inf
 from typing import Any
 
 import orjson
@@ -13,8 +13,10 @@ import orjson
 from crewd.api.envelope import encoded, iso
 from crewd.model.reasons import Reason
 from crewd.model.record import PastExit, Record
+from crewd.model.spec import WorkerSpec
 from crewd.model.states import ProcessState, Status, status_of
 from crewd.policy.accounting import worker_of
+from crewd.policy.restart import History, budget
 from crewd.reconcile.crew import expected
 from crewd.reconcile.view import View
 from crewd.wording import duration, ending
@@ -65,20 +67,20 @@ class Instances:
         if len(self._kept) > len(records):
             self._kept = {name: kept for name, kept in self._kept.items() if name in records}
 
-    def fragment(self, instance: str, now: Now) -> orjson.Fragment:
+    def fragment(self, instance: str, kept: Kept, spec: WorkerSpec | None, now: Now) -> orjson.Fragment:
         """Return INSTANCE as it is now."""
-        kept = self.kept(instance)
-        return orjson.Fragment(kept.members + b"," + orjson.dumps(self._passing(instance, kept.record, now))[1:])
+        passing = orjson.dumps(self._passing(instance, kept.record, spec, now))
+        return orjson.Fragment(kept.members + b"," + passing[1:])
 
-    def _passing(self, instance: str, record: Record, now: Now) -> dict[str, Any]:
+    def _passing(self, instance: str, record: Record, spec: WorkerSpec | None, now: Now) -> dict[str, Any]:
         """Return the members that change by themselves."""
-        budget = self._view.budget(instance, record, now.boot)
+        left = inf if spec is None else budget(spec.policy, History(record.starts, record.restarts), now.boot)
         started = record.started_at
         waits = record.process_state is ProcessState.BACKOFF and record.due_at is not None
         due_in = max(0.0, record.due_at - now.boot) if waits and record.due_at is not None else None
         return {
             "uptime_ms": None if started is None or not record.pid else max(0, int((now.boot - started) * 1000)),
-            "budget": None if budget is None or isinf(budget) else int(budget),
+            "budget": None if left == inf else int(left),
             "restart_at": None if due_in is None else iso(now.wall + due_in),
             "due_in_sec": None if due_in is None else round(due_in, 3),
             **self._used(instance, record),

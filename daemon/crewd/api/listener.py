@@ -64,8 +64,16 @@ class Listener(uvicorn.Server):
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             self._ends()
+            await self._accept_no_more()
             await self.shutdown()
             raise
+
+    async def _accept_no_more(self) -> None:
+        """Let what was accepted become a connection first: asyncio of Python 3.13 trips over it once it is closed."""
+        for server in self.servers:
+            for listening in server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+        await asyncio.sleep(0)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

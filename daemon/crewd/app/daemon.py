@@ -22,13 +22,15 @@ from crewd.errors import ConfigError, CrewdError
 from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
 from crewd.model.spec import DaemonSpec
+from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
 from crewd.reconcile.control import Control
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.storage import Retention, Store
-from crewd.reconcile.supervision import EX_CONFIG, EX_FAILED, Exit, Life, Wanted, wanted_of
+from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View, sample_for_ever
+from crewd.reconcile.wanted import Wanted, wanted_of
 from crewd.store import store_of
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.client import AsyncClient, Client

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from crewd.model.spec import OnShutdown, SupervisordOwner
-from crewd.reconcile.supervision import Wanted
+from crewd.reconcile.wanted import Wanted
 
 _log: Any = structlog.get_logger("crewd")
 

@@ -20,7 +20,8 @@ import structlog
 
 from crewd.errors import TargetError
 from crewd.model.facts import GenerationBegan, GenerationEnded
-from crewd.reconcile import supervision as decided
+from crewd.reconcile import actions as decided
+from crewd.reconcile.actions import Action, Actions
 from crewd.reconcile.bulletin import Bulletin, News
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.narrative import Say, narrate, say
@@ -40,7 +41,8 @@ from crewd.reconcile.port import (
     Reaper,
     ServiceManager,
 )
-from crewd.reconcile.supervision import Action, Actions, Applies, Life, Supervision, Wanted
+from crewd.reconcile.supervision import Life, Supervision
+from crewd.reconcile.wanted import Applies, Wanted
 
 BEAT_SEC = 10.0
 """How often the loop proves that it works, where the service manager does not ask for more."""

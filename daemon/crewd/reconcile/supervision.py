@@ -21,22 +21,30 @@ Rules:
    for but an external supervisord, or a journal that cannot be written (a full disk).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from math import inf
 
-from crewd.model.spec import CrewSpec, OnShutdown, SupervisordOwner
-from crewd.policy.order import longest_stop_sec
-from crewd.reconcile.narrative import Say, names, say
+from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.reconcile.actions import (
+    EX_CONFIG,
+    EX_FAILED,
+    EX_OK,
+    Actions,
+    Apply,
+    Attach,
+    Exit,
+    Kill,
+    Look,
+    Notify,
+    Reap,
+    Start,
+    Terminate,
+)
+from crewd.reconcile.narrative import names, say
 from crewd.reconcile.port import RPC_VERSION, Applied, ApplyRefused, ApplyResult, EngineVersion
+from crewd.reconcile.wanted import Wanted
 
-EX_OK = 0
-EX_FAILED = 1
-EX_CONFIG = 78
-
-STOP_SLACK_SEC = 5.0
-"""What a graceful stop may take beyond the workers' own timeouts."""
 STEADY_SEC = 10.0
 BACKOFF_MOST_SEC = 30.0
 LOOK_AGAIN_SEC = 0.5
@@ -50,93 +58,6 @@ class Life(Enum):
     AWAY = auto()
     STARTING = auto()
     UP = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the configuration says to the daemon itself."""
-
-    on_shutdown: OnShutdown = OnShutdown.STOP
-    owner: SupervisordOwner = SupervisordOwner.OWN
-    stop_within_sec: float = STOP_SLACK_SEC + 10.0
-    spec: CrewSpec | None = None
-    """All of it, as it is in force; None while that is not known."""
-
-
-def wanted_of(spec: CrewSpec) -> Wanted:
-    """Return what the configuration says to the daemon itself."""
-    within = longest_stop_sec(spec) + STOP_SLACK_SEC
-    return Wanted(spec.daemon.on_shutdown, spec.daemon.supervisord, within, spec)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Ask whether a supervisord answers. Comes back as ``found``, ``absent``, ``unanswered`` or ``foreign``."""
-
-    after_sec: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Render and apply. Comes back as ``applied``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start supervisord. Comes back as ``spawned`` and ``answered``, or ``not_spawned``; then, one day, ``ended``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """Watch a supervisord that runs. Comes back, one day, as ``ended``."""
-
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Terminate:
-    """End supervisord gracefully. Comes back as ``ended``, or as ``overdue`` after ``within_sec``."""
-
-    within_sec: float
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """End supervisord at once, and then what is left of its workers. Comes back as ``ended``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reap:
-    """End what a supervisord of ours left behind, if it did not say that it stopped its workers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Tell the service manager; the status line is added."""
-
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """End the daemon. ``complaint`` goes to standard error as it is."""
-
-    code: int
-    complaint: tuple[str, ...] = ()
-
-
-Action = Look | Apply | Start | Attach | Terminate | Kill | Reap | Notify | Exit | Say
-Actions = Iterator[Action]
-
-
-@dataclass(slots=True)
-class Applies:
-    """How the last apply went. One writer: the loop."""
-
-    successful: bool | None = None
-    """None before the first."""
-    at: float | None = None
-    """When the last successful one was, in unix seconds."""
 
 
 class Supervision:

@@ -17,8 +17,9 @@ from crewd.policy.restart import History, budget
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.port import Clock, Sampler, Usage
 from crewd.reconcile.recorder import Recorder
-from crewd.reconcile.supervision import Applies, Life, Supervision
+from crewd.reconcile.supervision import Life, Supervision
 from crewd.reconcile.totals import Totals
+from crewd.reconcile.wanted import Applies
 
 
 @dataclass(slots=True)

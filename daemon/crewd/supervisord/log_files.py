@@ -55,6 +55,11 @@ class Tail:
         self._one_at_a_time = Lock()
         self._closed = False
 
+    def __del__(self) -> None:
+        """Let go of files that were opened for somebody who did not wait for them."""
+        if not getattr(self, "_closed", True):
+            self.close()
+
     def close(self) -> None:
         """Let go of the files."""
         with self._one_at_a_time:

@@ -12,7 +12,7 @@ from crewd.model.states import ProcessState
 from crewd.reconcile.control import Control, Done, Progress
 from crewd.reconcile.port import ApplyFailed, ApplyRefused, Verb
 from crewd.reconcile.selecting import SeveralInstances, UnknownNames, matcher, select, select_one
-from crewd.reconcile.supervision import Wanted
+from crewd.reconcile.wanted import Wanted
 from crewd.testing import FakeEngine
 from harness.api import Crewd, running
 

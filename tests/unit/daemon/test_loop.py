@@ -8,9 +8,10 @@ from structlog.testing import capture_logs
 
 from crewd.model.spec import OnShutdown, RestartPolicy, SupervisordOwner
 from crewd.model.states import Status
+from crewd.reconcile.actions import Exit
 from crewd.reconcile.loop import CHECK_SEC, STATUS_SEC, Loop, World
 from crewd.reconcile.port import Applied, ApplyRefused
-from crewd.reconcile.supervision import Exit, Wanted
+from crewd.reconcile.wanted import Wanted
 from crewd.testing import (
     FakeApplier,
     FakeClock,

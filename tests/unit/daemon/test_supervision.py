@@ -6,25 +6,11 @@ from dataclasses import replace
 import pytest
 
 from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.reconcile.actions import Action, Apply, Attach, Exit, Kill, Look, Notify, Reap, Start, Terminate
 from crewd.reconcile.narrative import Say
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, EngineVersion
-from crewd.reconcile.supervision import (
-    BACKOFF_MOST_SEC,
-    LOOK_AGAIN_SEC,
-    Action,
-    Apply,
-    Attach,
-    Exit,
-    Kill,
-    Life,
-    Look,
-    Notify,
-    Reap,
-    Start,
-    Supervision,
-    Terminate,
-    Wanted,
-)
+from crewd.reconcile.supervision import BACKOFF_MOST_SEC, LOOK_AGAIN_SEC, Life, Supervision
+from crewd.reconcile.wanted import Wanted
 
 VERSION = EngineVersion(1, "0.1.0", "4.3.0", 42, "00000001-abcdef", "t", "fast")
 APPLIED = Applied("t", changed=True, plan={"added": ("web-0",)}, told=True)
