@@ -53,7 +53,7 @@ def sections(server: Supervisord) -> list[Section]:
     """One listener for each test."""
     return [
         listener(server, "states", "PROCESS_STATE"),
-        listener(server, "busy", "PROCESS_STATE", "busy=0.05"),
+        listener(server, "busy", "PROCESS_STATE", "busy=0.02"),
         listener(server, "rejecting", "PROCESS_STATE_RUNNING", "reject=2"),
         listener(server, "dying", "PROCESS_STATE_RUNNING", "die=1"),
         listener(server, "ticks", "TICK_5"),
@@ -151,7 +151,10 @@ def test_a_slow_listener_misses_nothing(server: Supervisord):
         server.wait_executed("many-0", "sleep")
         server.rpc.supervisor.stopProcess("many-0")
     life = ["STARTING", "RUNNING", "STOPPING", "STOPPED"]
-    wait_for(lambda: len(states_of(server, "busy", "many-0")) == 20, what=lambda: states_of(server, "busy", "many-0"))
+    # all that the others do stands in the queue before it
+    wait_for(
+        lambda: len(states_of(server, "busy", "many-0")) == 20, 60, what=lambda: states_of(server, "busy", "many-0")
+    )
 
     assert states_of(server, "busy", "many-0") == life * 5
 
