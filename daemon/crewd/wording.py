@@ -123,9 +123,12 @@ def ending(past: Members) -> str:
     return how.get(past["reason"], plain(past["reason"])) + message
 
 
-def why(one: Members) -> list[str]:
-    """Return sentences: how the instance is, its last exits with the verdicts, what the limit leaves."""
-    lines = [_standing(one), ""]
+def why(one: Members, *, reset_verb: str = "reset_failed") -> list[str]:
+    """Return sentences: how the instance is, its last exits with the verdicts, what the limit leaves.
+
+    ``reset_verb``: what the command line that shows them calls the verb that forgets the exits.
+    """
+    lines = [_standing(one, reset_verb), ""]
     if one["exits"]:
         lines.append("Its last exits, the newest last:")
         lines.extend(f"  {moment(past['at'])}  {_exit(past, one['policy'])}" for past in one["exits"])
@@ -135,7 +138,7 @@ def why(one: Members) -> list[str]:
     return lines
 
 
-def _standing(one: Members) -> str:
+def _standing(one: Members, reset_verb: str) -> str:
     name, state, standing = plain(one["instance"]), one["process_state"], one["standing"]
     word = f"({plain(state)})"
     match state:
@@ -149,9 +152,8 @@ def _standing(one: Members) -> str:
             in_time = duration(max(0.0, one["due_in_sec"]))
             return f"{name} waits for its restart {word}: next try in {in_time}, at {moment(one['restart_at'])}."
         case "FATAL":
-            return (
-                f"{name} was given up {word}: it stays down until `start {name}`, or `reset_failed {name}` and a start."
-            )
+            ways = f"`start {name}`, or `{reset_verb} {name}` and a start"
+            return f"{name} was given up {word}: it stays down until {ways}."
         case "EXITED":
             return f"{name} has ended, and no restart is wanted {word}."
         case "STOPPED" if standing == "stopped":

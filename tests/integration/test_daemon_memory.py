@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crewd.app.memory import Memory
-from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.model.spec import CrewSpec, DaemonSpec, OnShutdown, SupervisordOwner
 from crewd.reconcile.wanted import Wanted
 
 KEPT = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0)
@@ -18,6 +18,17 @@ def test_what_is_remembered_is_recalled(wanted: Wanted, tmp_path: Path) -> None:
     Memory(f"{tmp_path}/last.json").remember(wanted)
 
     assert Memory(f"{tmp_path}/last.json").recall() == wanted
+
+
+def test_where_it_records_is_remembered(tmp_path: Path) -> None:
+    """A daemon with a broken file must not record into another database."""
+    own = DaemonSpec(listen="", database="postgresql://me:secret@host/db")
+    Memory(f"{tmp_path}/last.json").remember(Wanted(spec=CrewSpec(daemon=own)))
+
+    found = Memory(f"{tmp_path}/last.json").settings()
+    assert found is not None
+    assert (found.listen, found.database) == (own.listen, own.database)
+    assert Memory(f"{tmp_path}/none.json").settings() is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[1]", b'{"on_shutdown": "explode"}', b"\xff"])

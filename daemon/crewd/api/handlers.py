@@ -17,6 +17,7 @@ from crewd.api.events import position_of
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.streaming import Ending, Pieces, begun
+from crewd.reconcile.narrative import counted
 from crewd.reconcile.output import Stream
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
 
@@ -114,7 +115,7 @@ class Handlers:
             case Applied() as applied:
                 return answer(_applied(applied))
             case ApplyRefused(problems):
-                message = f"cannot apply the configuration: {len(problems)} problems, nothing was changed"
+                message = f"cannot apply the configuration: {counted(len(problems), 'problem')}, nothing was changed"
                 raise Refused(Refusal(422, "RESTART_004", message, {"problems": list(problems)}))
             case ApplyFailed(message):
                 raise Refused(Refusal(500, "APPLY_001", message))

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from crewd.api.envelope import JSON, encoded
 from crewd.api.ports import Ports
+from crewd.reconcile.narrative import counted
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -53,4 +54,4 @@ class Health:
 
 
 def _counted(problems: Sequence[str]) -> str:
-    return f": {len(problems)} problems" if problems else ""
+    return f": {counted(len(problems), 'problem')}" if problems else ""

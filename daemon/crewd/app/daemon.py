@@ -85,8 +85,9 @@ def _wanted(path: str) -> Wanted | None:
 
 async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[str, str]) -> Exit:
     read = await asyncio.to_thread(_wanted, path)
-    settings = settings_from(read.spec.daemon if read and read.spec else DaemonSpec(), environ)
     memory, clock, calls = Memory(home.memory), SystemClock(), Calls()
+    file = read.spec.daemon if read and read.spec else memory.settings() or DaemonSpec()
+    settings = settings_from(file, environ)
     world = World(
         engine=AsyncClient(Client(home.engine_socket, RPC_DEADLINE_SEC), calls.timed),
         launcher=SupervisordLauncher(home, environ),

@@ -1,6 +1,7 @@
 """What the daemon's own part of the configuration said when it was right last: for a start with a broken file.
 
-Otherwise such a daemon would not know whose supervisord it is, what a stop means, and how long the workers may take.
+Otherwise such a daemon would not know whose supervisord it is, what a stop means, how long the workers may take, and
+which database is its own: it would record into another one, and let the journal go.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from crewd.model.spec import OnShutdown, SupervisordOwner
+from crewd.model.spec import DaemonSpec, OnShutdown, SupervisordOwner
 from crewd.reconcile.wanted import Wanted
 
 _log: Any = structlog.get_logger("crewd")
@@ -37,13 +38,24 @@ class Memory:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def settings(self) -> DaemonSpec | None:
+        """Return where it listened and recorded; None where nothing is remembered."""
+        try:
+            members: Any = json.loads(Path(self.path).read_bytes())
+            return DaemonSpec(listen=str(members["listen"]), database=str(members["database"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def remember(self, wanted: Wanted) -> None:
         """Write it aside and put it in place; where that fails, the old one stays."""
         within = wanted.stop_within_sec if isfinite(wanted.stop_within_sec) else None
+        own = DaemonSpec() if wanted.spec is None else wanted.spec.daemon
         members = {
             "on_shutdown": wanted.on_shutdown.value,
             "supervisord": wanted.owner.value,
             "stop_within_sec": within,
+            "listen": own.listen,
+            "database": own.database,
         }
         aside = f"{self.path}.new"
         try:

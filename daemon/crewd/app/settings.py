@@ -1,6 +1,6 @@
 """What the daemon itself needs to know before anything is applied: where it listens, where it records.
 
-The environment goes before the file. A file that is broken leaves the defaults: the daemon is to tell what is wrong.
+The environment goes before the file. Of a file that is broken, what it said when it was right last is what counts.
 """
 
 from collections.abc import Callable, MutableMapping

@@ -25,6 +25,6 @@ def why(session: Session, names: tuple[str, ...], output: str, *, failed: bool, 
         session.show_json(answers)
         return
     for number, answer in enumerate(answers):
-        session.show([""] * bool(number) + wording.why(answer))
+        session.show([""] * bool(number) + wording.why(answer, reset_verb="reset-failed"))
     if not found:
         complain("nothing has failed")

@@ -41,7 +41,7 @@ from crewd.reconcile.actions import (
     Start,
     Terminate,
 )
-from crewd.reconcile.narrative import names, say
+from crewd.reconcile.narrative import counted, names, say
 from crewd.reconcile.port import RPC_VERSION, Applied, ApplyRefused, ApplyResult, EngineVersion
 from crewd.reconcile.wanted import Wanted
 
@@ -441,7 +441,7 @@ class Supervision:
 
     def _config_words(self) -> str:
         if self.problems:
-            return f"configuration not in force, {len(self.problems)} problems"
+            return f"configuration not in force, {counted(len(self.problems), 'problem')}"
         version = self.version
         lags = self._table and self.life is Life.UP and version and version.spoken and version.table != self._table
         if lags:
@@ -449,7 +449,7 @@ class Supervision:
         return "; ".join(version.drift) if version and self.life is Life.UP else ""
 
 
-_HOW_TO_END = {"end_it_by": "crewctl shutdown"}
+_HOW_TO_END = {"end_it_by": "supervisorctl shutdown"}
 
 
 def _extend(within_sec: float) -> tuple[str, ...]:

@@ -256,7 +256,7 @@ async def test_health_is_in_order_or_says_why_not(crewd: Crewd) -> None:
 
         assert (ready.status, ready.json) == (200, {"status": "ready"})
         assert unready.status == 503
-        assert "the configuration is not in force: 1 problems" in unready.json["reasons"]
+        assert "the configuration is not in force: 1 problem" in unready.json["reasons"]
         assert "nothing is recorded: the disk is full" in unready.json["reasons"]
         assert (await crewd.ask("GET", "/healthz")).json == {"status": "ok"}
 

@@ -107,6 +107,14 @@ def test_why_begins_with_how_the_instance_is(changed: dict[str, Any], sentence: 
     assert first(RUNNING | changed) == sentence
 
 
+def test_the_verb_that_forgets_the_exits_has_the_name_of_whoever_shows_it() -> None:
+    """What is printed can be typed: crewctl writes it in another way than supervisorctl."""
+    given_up = RUNNING | {"process_state": "FATAL", "standing": "given_up"}
+
+    assert "`reset_failed web-0`" in wording.why(given_up)[0]
+    assert "`reset-failed web-0`" in wording.why(given_up, reset_verb="reset-failed")[0]
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -249,7 +249,7 @@ async def test_a_broken_file_at_reload_is_said_and_shown() -> None:
             await rig.settle()
 
         assert [line["event"] for line in logs] == ["configuration broken; nothing was changed", "configuration"]
-        assert rig.service.status.startswith("configuration not in force, 1 problems; ")
+        assert rig.service.status.startswith("configuration not in force, 1 problem; ")
         assert rig.supervisord.alive
 
 
