@@ -32,7 +32,7 @@ class KeptJournal:
 
     def keep(self) -> None:
         """Link what is not linked yet."""
-        for segment in self._journal.glob("*/*.jsonl"):
+        for segment in self._segments():
             link = self.path / segment.parent.name / segment.name
             if not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +40,16 @@ class KeptJournal:
                     os.link(segment, link)
                 except FileNotFoundError:
                     continue  # removed just now; then it was linked before, or the test will say so
+
+    def _segments(self) -> list[Path]:
+        """Return what is there now; a generation that goes meanwhile was linked before."""
+        found: list[Path] = []
+        for generation in sorted(self._journal.glob("*")):
+            try:
+                found += [generation / name for name in os.listdir(generation) if name.endswith(".jsonl")]
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return found
 
     def lines(self) -> list[tuple[str, bytes]]:
         """Return every whole line with its generation, in order."""
