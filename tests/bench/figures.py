@@ -1,7 +1,8 @@
 """The numbers: samples by what was measured, how many workers, of which peer, with or without log files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from math import ceil
 from statistics import median
 
@@ -43,3 +44,8 @@ def quantile(samples: Iterable[float], share: float) -> float:
 def summary(samples: list[float]) -> dict[str, float]:
     """Return median, p99, max and n."""
     return {"p50": median(samples), "p99": quantile(samples, 0.99), "max": max(samples), "n": len(samples)}
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the median of the slopes between all pairs of points (Theil and Sen): one jump does not make a trend."""
+    return median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))

@@ -79,14 +79,26 @@ class Fleet:
         newest = max(self.stamps.last(slot).ns for slot in range(self.n))
         _sleep_until(newest / 1e9 + SETTLED_SEC)
 
-    def crash_one(self) -> float:
-        """Kill one worker; return the milliseconds to the main of its successor."""
+    def next_victim(self) -> int:
+        """Return the slot of a worker that may be killed."""
         slot = self._victims[self._next % self.n]
         self._next += 1
-        old = self.stamps.last(slot)
-        _sleep_until(old.ns / 1e9 + SETTLED_SEC)
+        self.stamps.read()
+        _sleep_until(self.stamps.last(slot).ns / 1e9 + SETTLED_SEC)
+        return slot
+
+    def kill(self, slot: int) -> int:
+        """Kill a worker; return the moment just before, of CLOCK_MONOTONIC in ns."""
+        pid = self.stamps.last(slot).pid
         begin = time.monotonic_ns()
-        os.kill(old.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+        return begin
+
+    def crash_one(self) -> float:
+        """Kill one worker; return the milliseconds to the main of its successor."""
+        slot = self.next_victim()
+        old = self.stamps.last(slot)
+        begin = self.kill(slot)
         if not self.stamps.wait(lambda: self.stamps.last(slot) != old, PATIENCE_SEC, LOOK_SEC):
             raise BenchError(f"{self.name}: worker {slot} did not come back")
         return (self.stamps.last(slot).ns - begin) / 1e6

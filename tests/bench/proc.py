@@ -29,6 +29,11 @@ def cpu_ns(pids: Iterable[int]) -> int:
     return sum(int(_read(f"/proc/{pid}/schedstat", "0").split()[0]) for pid in pids)
 
 
+def threads_cpu_ns(pid: int) -> int:
+    """Return the same of a process with threads: ``schedstat`` of a process is that of its first one."""
+    return sum(int(_read(f"/proc/{pid}/task/{thread}/schedstat", "0").split()[0]) for thread in _threads(pid))
+
+
 def children_cpu_sec(pid: int) -> float:
     """Return the processor time of this process's children that it has waited for, in ticks of 10 ms."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
@@ -37,7 +42,12 @@ def children_cpu_sec(pid: int) -> float:
 
 def pss_mib(pids: Iterable[int]) -> float:
     """Return the memory of these processes, pages shared with others counted by their share."""
-    return sum(_pss_kib(pid) for pid in pids) / MIB
+    return sum(_kib(pid, "Pss") for pid in pids) / MIB
+
+
+def private_bytes(pid: int) -> int:
+    """Return the memory that no other process has a part in."""
+    return 1024 * _kib(pid, "Private_Clean", "Private_Dirty", "SwapPss")
 
 
 def descriptors(pids: Iterable[int]) -> int:
@@ -87,11 +97,16 @@ def _parent(pid: int) -> int:
     return int(text.rpartition(")")[2].split()[1]) if text else 0
 
 
-def _pss_kib(pid: int) -> int:
-    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+def _kib(pid: int, *names: str) -> int:
+    members = (line.split() for line in _read(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
+    return sum(int(number) for name, number, *_ in members if name.rstrip(":") in names)
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _read(path: str, missing: str = "") -> str:

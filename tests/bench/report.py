@@ -11,12 +11,22 @@ from bench import targets
 from bench.figures import Figures, Key, summary
 
 PEERS = ("crewd", "crewd, fallback", "runit", "runit, no shell", "stock")
+SHOWN_WHOLE = (
+    *(targets.DAEMON, targets.SCRAPED),
+    *(targets.CREWCTL, targets.SUPERVISORCTL, targets.SUPERVISORCTL_STOCK),
+    *targets.DATABASES,
+)
+"""What has no peer beside it, of the daemon and the store."""
 WITH_P99 = ("crash ms", "RPC in the storm ms")
+HEAD_LINES = 2
 
 
 def markdown(figures: Figures, failures: list[str]) -> str:
     """Return the tables."""
-    parts = [f"Machine: {machine()}", "", *_series(figures), "", *_others(figures), "", *_targets(figures)]
+    parts = [f"Machine: {machine()}"]
+    for table in (_series(figures), _others(figures), _whole(figures), _targets(figures)):
+        if len(lines := list(table)) > HEAD_LINES:
+            parts += ["", *lines]
     if failures:
         parts += ["", "What could not be measured:", *(f"- {failure}" for failure in failures)]
     return "\n".join(parts) + "\n"
@@ -55,8 +65,19 @@ def _others(figures: Figures) -> Iterator[str]:
     yield "| beside | workers | median |"
     yield "|---|---|---|"
     for key, samples in figures:
-        if key.peer not in PEERS:
+        if key.peer not in (*PEERS, *SHOWN_WHOLE):
             yield f"| {_title(key)} | {key.n} | {_number(median(samples))} |"
+
+
+def _whole(figures: Figures) -> Iterator[str]:
+    """The daemon and the store: one row for each figure, with all that is said of its samples."""
+    yield "| daemon and store | workers | median | p99 | max | count |"
+    yield "|---|---|---|---|---|---|"
+    for key, samples in figures:
+        if key.peer in SHOWN_WHOLE:
+            found = summary(samples)
+            numbers = " | ".join(_number(found[name]) for name in ("p50", "p99", "max"))
+            yield f"| {_title(key)} | {key.n} | {numbers} | {found['n']} |"
 
 
 def _targets(figures: Figures) -> Iterator[str]:

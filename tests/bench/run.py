@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,13 +13,16 @@ from subprocess import run as run_program
 from xmlrpc.client import Fault
 
 from bench import proc
+from bench.daemon.part import measure_daemon
 from bench.extras import measure_dying
 from bench.figures import Figures, Key
 from bench.fleet import BenchError, Fleet
 from bench.peers import PEERS, Peer, Site
 from bench.peers.crewd import CrewdRun
-from bench.plan import Size
+from bench.plan import Plan, Size
+from bench.store.part import measure_store
 
+ENGINE, DAEMON, STORE = PARTS = ("engine", "daemon", "store")
 ASKS = 10
 
 
@@ -43,6 +46,29 @@ class Bench:
         except (BenchError, OSError, RuntimeError, AssertionError, Fault, HTTPException) as cause:
             self.failures.append(f"{what}: {cause!r}")
             say(f"  failed: {cause!r}")
+
+    def step(self, what: str, work: Callable[[], object]) -> None:
+        """Attempt it, and say so before."""
+        say(f"  {what}")
+        self.attempt(what, work)
+
+    def measure_engine(self, sizes: Iterable[Size]) -> None:
+        """Measure the sizes, and what crewd has no peer for."""
+        for size in sizes:
+            self.measure(size)
+        if "crewd" in self.peers:
+            self.attempt("a worker that dies at once", lambda: measure_dying(self.folder, self.stamper, self.figures))
+
+    def measure_daemon(self, plan: Plan) -> None:
+        """Measure what the daemon costs and shows."""
+        say(f"crewd run, n = {plan.daemon.workers}")
+        site = Site(self.folder / "crew", plan.daemon.workers, False, self.stamper, self.shared_memory / "crew.stamps")
+        self.attempt("crewd run", lambda: measure_daemon(site, plan.daemon, self.figures, self.step))
+
+    def measure_store(self, plan: Plan) -> None:
+        """Measure whether the store keeps up."""
+        say(f"the store, {plan.store.rate_per_sec} events/s for {plan.store.seconds} s")
+        self.attempt("the store", lambda: measure_store(self.folder, plan.store, self.figures, self.step))
 
     def measure(self, size: Size) -> None:
         """Measure one size, cycle by cycle."""
@@ -129,7 +155,7 @@ class Bench:
 
 
 def measure_all(
-    sizes: Iterable[Size], peers: tuple[str, ...], log_modes: tuple[bool, ...]
+    plan: Plan, parts: Container[str], peers: tuple[str, ...], log_modes: tuple[bool, ...]
 ) -> tuple[Figures, list[str]]:
     """Measure; return the figures and a sentence on each thing that could not be measured."""
     with ExitStack() as stack:
@@ -139,10 +165,12 @@ def measure_all(
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
         shared_memory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crewd-bench-", dir=memory)))
         bench = Bench(folder, shared_memory, _compiled(folder), peers, Figures(), log_modes)
-        for size in sizes:
-            bench.measure(size)
-        if "crewd" in peers:
-            bench.attempt("a worker that dies at once", lambda: measure_dying(folder, bench.stamper, bench.figures))
+        if ENGINE in parts:
+            bench.measure_engine(plan.sizes)
+        if DAEMON in parts:
+            bench.measure_daemon(plan)
+        if STORE in parts:
+            bench.measure_store(plan)
         return bench.figures, bench.failures
 
 

@@ -17,6 +17,8 @@ file={folder}/supervisor.sock
 logfile={folder}/supervisord.log
 pidfile={folder}/supervisord.pid
 minfds={minfds}
+[supervisorctl]
+serverurl=unix://{folder}/supervisor.sock
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
