@@ -132,6 +132,13 @@ def test_a_stop_in_the_middle_of_an_attempt_decides_nothing() -> None:
     assert found == {("exits", "ExitCode"): 1, ("exits", "CleanExit"): 1, ("restarts", "ExitCode"): 1}
 
 
+def test_a_stop_leaves_no_attempt_to_be_repaired() -> None:
+    """Nothing is remembered of an instance that was asked to end."""
+    after, _ = account(NO_ATTEMPT, Event(1, 3.0, 3.0, exited(Reason.CLEAN_EXIT, commanded=True)))
+
+    assert after == NO_ATTEMPT
+
+
 def test_the_end_of_a_good_run_is_no_failed_attempt() -> None:
     """It succeeded before."""
     found = counted([exited(), starting(), SPAWNED, SUCCEEDED, exited()])
