@@ -43,7 +43,7 @@ class Actions:
     async def carry_out(self, request: Request, order: Order) -> Response:
         """Do it; a stream of the progress where that is asked for, and there is something to wait for."""
         wait_sec = self._wait_sec(order.wait)
-        steps = self._ports.control.carry_out(WORDS[order.action], order.names, request.state.peer.who, wait_sec)
+        steps = self._ports.control.carry_out(WORDS[order.action], order.names, request.state.principal.name, wait_sec)
         if wait_sec is not None and NDJSON in request.headers.get("accept", ""):
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)
         return answer(self._shape(order.action, await _last(request, steps)))

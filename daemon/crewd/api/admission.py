@@ -15,6 +15,7 @@ from typing import NamedTuple
 from starlette.types import Scope
 
 from crewd.api.refusals import Refusal, Refused
+from crewd.model.access import ANONYMOUS, How, Principal, Role
 
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _UCRED = struct.Struct("3i")
@@ -26,10 +27,9 @@ class Peer(NamedTuple):
     uid: int
     pid: int
 
-    @property
-    def who(self) -> str:
-        """What the journal is told."""
-        return f"uid {self.uid} pid {self.pid}"
+    def principal(self, role: Role | None) -> Principal:
+        """Return who that is."""
+        return Principal(f"uid {self.uid} pid {self.pid}", How.PEER, role, uid=self.uid, source="unix")
 
 
 def peer_of(connection: socket.socket | None) -> Peer | None:
@@ -46,7 +46,9 @@ def peers_only(open_paths: Collection[str]) -> Callable[[Scope], None]:
 
     def admit(scope: Scope) -> None:
         peer: Peer | None = scope["state"].get("peer")
-        if scope["path"] not in open_paths and (peer is None or peer.uid not in admitted):
+        role = Role.ADMIN if peer is not None and peer.uid in admitted else None
+        scope["state"]["principal"] = ANONYMOUS if peer is None else peer.principal(role)
+        if scope["path"] not in open_paths and role is None:
             whose = "an unknown user" if peer is None else f"user {peer.uid}"
             raise _refused(f"cannot let {whose} in: only root and the user that crewd runs as may ask")
 
@@ -61,6 +63,7 @@ def hosts_only(listening: str) -> Callable[[Scope], None]:
         named = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]
         if len(named) != 1 or _without_port(named[0]) not in hosts:
             raise _refused(f"cannot answer for the host {named[0] if named else ''!r}: it is not this machine")
+        scope["state"]["principal"] = ANONYMOUS
 
     return admit
 

@@ -19,8 +19,9 @@ from crewd.api.handlers import Handlers
 from crewd.api.health import Health
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.routes import OPENAPI, Access, public, routes
+from crewd.api.routes import OPENAPI, public, routes
 from crewd.api.streaming import Ending
+from crewd.model.access import Access
 
 DESCRIPTION = "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md."
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}

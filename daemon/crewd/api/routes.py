@@ -2,23 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
+from crewd.model.access import Access
 
 API = "/api/v1"
 OPENAPI = "/openapi.json"
-
-
-class Access(Enum):
-    """Who may ask. Roles come with access control; until then the socket's two users are admins."""
-
-    ANYONE = "anyone"
-    """Whoever reaches a listener. The only ones that TCP serves."""
-    ADMIN = "admin"
-    """Root and the user that crewd runs as, over the Unix socket."""
 
 
 @dataclass(frozen=True, slots=True)

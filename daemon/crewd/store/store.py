@@ -16,6 +16,7 @@ Rules:
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, Table
 
@@ -27,9 +28,10 @@ from crewd.store.choice import database_of
 from crewd.store.database import Database, Role
 from crewd.store.migration import migrate_in_child
 from crewd.store.recording import record
-from crewd.store.seat import Seat
+from crewd.store.seat import Seat, Work
 from crewd.store.versions import is_behind, revision_of
 
+T = TypeVar("T")
 SQLITE = "sqlite"
 DEADLINE_SEC = 10.0
 PATIENCE_SHARE = 0.5
@@ -76,8 +78,7 @@ class SqlStore:
 
     async def events(self, query: EventQuery) -> tuple[StoredEvent, ...]:
         """Return what was stored, oldest first."""
-        work = partial(reading.events, query=query)
-        return await self._seat("read", self._reader).call("read", work, self._deadline_sec)
+        return await self.read(partial(reading.events, query=query))
 
     async def prune(self, retention: Retention, now: float) -> Mapping[str, int]:
         """Remove what is older than, or beyond, the retention; return how many rows of which table."""
@@ -87,6 +88,14 @@ class SqlStore:
         while await seat.call("shrink", self._database.shrink, self._deadline_sec) and time.monotonic() < until:
             pass
         return pruned
+
+    async def read(self, work: Work[T]) -> T:
+        """Do it on the connection that reads; for the other shelves of this database."""
+        return await self._seat("read", self._reader).call("read", work, self._deadline_sec)
+
+    async def write(self, work: Work[T]) -> T:
+        """Do it on the connection that writes, in its turn."""
+        return await self._seat("write to", self._writer).call("write to", work, self._deadline_sec)
 
     async def close(self) -> None:
         """Let go of it; never fails."""
