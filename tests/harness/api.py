@@ -33,6 +33,7 @@ from crewd.testing import (
     FakeSupervisord,
     fake_table,
 )
+from harness.described import described
 from harness.waiting import PATIENCE_SEC
 
 if TYPE_CHECKING:
@@ -184,12 +185,14 @@ class Crewd:
     async def ask(
         self, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Ask over the Unix socket. ``body``: bytes as they are, else JSON."""
+        """Ask over the Unix socket; the answer is as described. ``body``: bytes as they are, else JSON."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         kind = {} if raw is None else {"Content-Type": "application/json"}
-        return await asyncio.to_thread(
+        got = await asyncio.to_thread(
             exchange, UnixConnection(self.path), method, target, raw, {**kind, **(headers or {})}
         )
+        described().check(method, target, got.status, got.headers.get("content-type", ""), got.body)
+        return got
 
     async def get(self, target: str, **headers: str) -> Answer:
         """Ask below ``/api/v1``."""

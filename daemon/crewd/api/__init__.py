@@ -3,7 +3,8 @@
 ``server`` listens, on a Unix socket and on TCP: ``sockets``, ``listener``, ``protocol`` for one connection · ``gate``
 and ``admission`` who is let in, and the limits · ``routes`` the table of all that can be asked, and by whom ·
 ``handlers``, ``actions``, ``event_list``, ``event_stream``, ``logs``, ``health`` answer · ``instances``, ``crew``,
-``events`` the shapes · ``envelope``, ``refusals``, ``answering``, ``streaming`` what all answers have in common.
+``events`` make what is answered · ``describing`` makes ``/openapi.json`` of the table, ``shapes`` and ``parameters`` ·
+``envelope``, ``refusals``, ``answering``, ``streaming`` what all answers have in common.
 
 What needs FastAPI and uvicorn is imported when the server begins, in a thread: supervision does not wait for it.
 """

@@ -14,12 +14,13 @@ from starlette.types import ASGIApp
 from crewd import __version__
 from crewd.api.admission import hosts_only, peers_only
 from crewd.api.answering import ON_ERRORS, problems, refused
+from crewd.api.describing import Description, summary_and_more, tag
 from crewd.api.gate import Gate
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.routes import OPENAPI, public, routes
+from crewd.api.routes import public, routes
 from crewd.api.streaming import Ending
 from crewd.model.access import Access
 
@@ -30,12 +31,13 @@ NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False
 
 def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]]) -> ASGIApp:
     """Return what the Unix socket serves. ``listening``: what keeps us from listening, in sentences."""
-    table = routes(Handlers(ports, ending), Health(ports, listening))
+    description = Description()
+    table = routes(Handlers(ports, ending), Health(ports, listening), description)
     app = FastAPI(
         title="crewd",
         version=__version__,
         description=DESCRIPTION,
-        openapi_url=OPENAPI,
+        openapi_url=None,  # it is a row of the table
         docs_url=None,  # both pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -43,14 +45,20 @@ def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]
         exception_handlers={**ON_ERRORS, RequestValidationError: _of_validation},
     )
     for route in table:
+        summary, more = summary_and_more(route)
         app.add_api_route(
             route.path,
             route.handler,
             methods=[route.method],
             response_class=Response,
-            dependencies=[Depends(known_parameters)] if route.access is Access.ADMIN else [],
+            dependencies=[] if route.access is Access.ANYONE else [Depends(known_parameters)],
+            summary=summary,
+            description=more,
+            tags=[tag(route.path)],
+            operation_id=route.handler.__name__,
             openapi_extra={"x-access": route.access.value},
         )
+    description.of(app, table)
     return Gate(app, peers_only({route.path for route in table if route.access is Access.ANYONE}))
 
 

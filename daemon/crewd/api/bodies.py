@@ -16,13 +16,13 @@ class Body(BaseModel):
 
 
 class Batch(Body):
-    """``POST /workers/batch``. ``worker_ids``: workers, instances, ``worker:*``, ``label=value``, or ``*`` for all."""
+    """What is done, and to whom: workers, instances, worker:*, label=value, or * for all."""
 
     action: Action
-    worker_ids: Annotated[list[str], Field(min_length=1, max_length=NAMES_MOST)]
+    worker_ids: Annotated[list[str], Field(min_length=1, max_length=NAMES_MOST, examples=[["web", "mail-0"]])]
 
 
 class Shutdown(Body):
-    """``POST /shutdown``. ``keep``: leave a supervisord alone that the end of the daemon would leave."""
+    """``keep``: leave a supervisord alone that the end of the daemon would leave."""
 
     keep: bool = False

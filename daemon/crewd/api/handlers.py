@@ -1,6 +1,6 @@
 """The answers to what is asked under ``/api/v1``, one method each. What they take is what the route documents."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Header, Query
@@ -14,6 +14,7 @@ from crewd.api.bodies import Action, Batch, Shutdown
 from crewd.api.crew import CrewShapes, Page, statuses
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.events import position_of
+from crewd.api.parameters import PLACE, Moment, Name, Names, One, OneInstance, Types, Wait
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.streaming import Ending, Pieces, begun
@@ -24,12 +25,17 @@ from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
 LIST_MOST = 10_000
 EVENTS, EVENTS_MOST = 100, 1000
 LINES, LINES_MOST = 100, 10_000
-NAMES_MOST = 1000
 SSE = "text/event-stream"
 PLAN = ("added", "changed", "restarted", "removed")
 
-Names = Annotated[list[str], Query(max_length=NAMES_MOST)]
-Wait = Annotated[str | None, Query(description="how long to wait for what it is to come to: 30s; at most 1h")]
+DOES: Mapping[Action, str] = {
+    "start": """Start what does not run.
+
+    Never refused by the limit: begins a new history.""",
+    "stop": "Stop it, and keep it stopped.",
+    "restart": "Stop what runs, then start it.",
+    "reset-failed": "Forget the exits; starts nothing.",
+}
 
 
 class Handlers:
@@ -44,48 +50,62 @@ class Handlers:
     async def workers(
         self,
         worker: Names = [],  # noqa: B006 - FastAPI copies it
-        status: Annotated[list[str], Query()] = [],  # noqa: B006
-        limit: Annotated[int | None, Query(ge=1, le=LIST_MOST)] = None,
-        cursor: str | None = None,
+        status: Annotated[list[str], Query(description="Only workers of these.", examples=[["crashed"]])] = [],  # noqa: B006
+        limit: Annotated[int | None, Query(ge=1, le=LIST_MOST, description="So many workers at most.")] = None,
+        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["web"])] = None,
     ) -> Response:
         """The crew as it is, and how supervisord and crewd are."""
         return answer(self._shapes.all(worker, Page(statuses(status), limit, cursor)))
 
-    async def status(self, name: str) -> Response:
-        """A worker, or the worker of an instance with that instance alone."""
+    async def status(self, name: One) -> Response:
+        """How a worker is.
+
+        Of an instance: its worker, with that instance alone.
+        """
         return answer(self._shapes.one(name))
 
-    async def why(self, name: str) -> Response:
-        """Why an instance is as it is: the engine's own answer."""
+    async def why(self, name: OneInstance) -> Response:
+        """Why an instance is as it is.
+
+        The engine's own answer: the last exits, the verdict on each, the policy, what the limit leaves.
+        """
         return answer(await self._ports.control.why(name))
 
     def acting(self, action: Action) -> Callable[..., Awaitable[Response]]:
         """Return what carries out this action."""
 
-        async def act(request: Request, name: str, wait: Wait = None) -> Response:
+        async def act(request: Request, name: Name, wait: Wait = None) -> Response:
             return await self._actions.carry_out(request, Order(action, [name], wait))
 
-        act.__doc__ = f"Do it to what the name selects: {action}."
+        act.__doc__ = DOES[action]
         act.__name__ = action.replace("-", "_")
         return act
 
     async def batch(self, request: Request, batch: Batch, wait: Wait = None) -> Response:
-        """The same for many."""
+        """Start, stop, restart or reset many.
+
+        Where a name is unknown, nothing is done for any.
+        """
         return await self._actions.carry_out(request, Order(batch.action, batch.worker_ids, wait))
 
     async def events(
         self,
         *,
         instance: Names = [],  # noqa: B006
-        type: Annotated[list[str], Query()] = [],  # noqa: A002, B006 - the parameter's name
-        since: str | None = None,
-        until: str | None = None,
-        limit: Annotated[int | None, Query(ge=0, le=EVENTS_MOST)] = None,
-        cursor: str | None = None,
-        last_event_id: Annotated[str | None, Header()] = None,
-        follow: bool = False,
+        type: Types = [],  # noqa: A002, B006 - the parameter's name
+        since: Moment = None,
+        until: Moment = None,
+        limit: Annotated[int | None, Query(ge=0, le=EVENTS_MOST, description="The newest so many.")] = None,
+        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["17"])] = None,
+        last_event_id: Annotated[
+            str | None, Header(description="Where a stream goes on: the id of its last message.", examples=[PLACE])
+        ] = None,
+        follow: Annotated[bool, Query(description="A stream of what happens, for ever.")] = False,
     ) -> Response:
-        """What happened; or, following, what happens."""
+        """What happened; or, following, what happens.
+
+        since, until and cursor do not go with follow.
+        """
         asked = event_list.wanted(self._ports, instance, type, gone=not follow)
         if not follow:
             span = event_list.span(self._ports, since, until)
@@ -98,19 +118,24 @@ class Handlers:
 
     async def logs(
         self,
-        name: str,
-        stream: Stream = Stream.STDOUT,
-        lines: Annotated[int, Query(ge=0, le=LINES_MOST)] = LINES,
-        grep: str | None = None,
+        name: OneInstance,
+        stream: Annotated[Stream, Query(description="Which of the two.")] = Stream.STDOUT,
+        lines: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many.")] = LINES,
+        grep: Annotated[
+            str | None, Query(description="Only lines in which this regular expression is found.", examples=["error"])
+        ] = None,
         *,
-        follow: bool = False,
+        follow: Annotated[bool, Query(description="Go on with what is written, for ever.")] = False,
     ) -> Response:
         """What an instance wrote."""
         asked = logs.query(self._ports, name, stream, lines, grep)
         return await (logs.follow(self._ports, asked, self._ending) if follow else logs.last(self._ports, asked))
 
     async def reload(self) -> Response:
-        """Read the configuration again, and apply the difference."""
+        """Read the configuration again, and apply the difference.
+
+        As on SIGHUP; the answer comes when that is done.
+        """
         match await self._ports.control.reload():
             case Applied() as applied:
                 return answer(_applied(applied))
@@ -121,7 +146,10 @@ class Handlers:
                 raise Refused(Refusal(500, "APPLY_001", message))
 
     async def shutdown(self, body: Shutdown | None = None) -> Response:
-        """End the daemon."""
+        """End the daemon.
+
+        And with it supervisord and all workers, unless they are to be kept.
+        """
         await self._ports.control.shutdown(keep=body is not None and body.keep)
         return answer({"ending": True})
 

@@ -5,8 +5,8 @@ is moved. What a test makes happen: ``boot``, ``die``, ``crash``.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from math import isinf
+from dataclasses import dataclass, field, fields, replace
+from math import inf, isinf
 from typing import Any
 
 from crewd.errors import TargetError
@@ -147,9 +147,8 @@ class FakeSupervisord:
         """Return an instance's last exits with the verdict on each."""
         self._reached("crewd.why")
         [name] = self._select([instance])
-        policy = self.table.entries[name].policy
-        shown = {"restart": policy.restart.value, "start_limit_burst": policy.start_limit_burst}
-        return {**self._status(name), "exits": [_exit(past) for past in self._records[name].exits], "policy": shown}
+        exits = [_exit(past) for past in self._records[name].exits]
+        return {**self._status(name), "exits": exits, "policy": _policy(self.table.entries[name].policy)}
 
     def apply(self, name: str) -> Json:
         """Take over the table that is rendered, whose name must be ``name``."""
@@ -325,3 +324,10 @@ def _exit(past: PastExit) -> Json:
         "verdict": None if past.verdict is None else past.verdict.value,
         "delay_sec": past.delay_sec,
     }
+
+
+def _policy(policy: RestartPolicy) -> Json:
+    sets = ("success_exit_status", "restart_prevent_exit_status", "restart_force_exit_status")
+    told = {field.name: getattr(policy, field.name) for field in fields(policy) if field.name not in sets}
+    finite = {name: "infinity" if value == inf else value for name, value in told.items()}
+    return {**finite, "restart": policy.restart.value}

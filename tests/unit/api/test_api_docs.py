@@ -3,16 +3,14 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from crewd.api import refusals
-from crewd.api.app import unix_app
 from crewd.api.crew import CrewShapes, Page
 from crewd.api.envelope import encoded
 from crewd.api.events import stored_event
-from crewd.api.streaming import Ending
 from crewd.reconcile.storage import Row, StoredEvent
 from harness.api import Crewd, running
+from harness.described import described
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/api.md").read_text()
 WORDS = set(re.findall(r"`([^`\n]+)`", PAGE))
@@ -21,12 +19,6 @@ WORDS = set(re.findall(r"`([^`\n]+)`", PAGE))
 def missing(wanted: set[str]) -> list[str]:
     """Return what the page lacks."""
     return sorted(wanted - WORDS)
-
-
-def described(crewd: Crewd) -> dict[str, Any]:
-    """Return the API's description of itself."""
-    gate = unix_app(crewd.ports, Ending(), tuple)
-    return gate._app.openapi()
 
 
 def members(shape: object) -> set[str]:
@@ -39,18 +31,18 @@ def members(shape: object) -> set[str]:
     return set(shape) | below
 
 
-def test_each_path_is_documented(tmp_path: Path) -> None:
+def test_each_path_is_documented() -> None:
     """With its method; the parameters stand beside it."""
-    paths = described(Crewd(tmp_path))["paths"]
+    paths = described().document["paths"]
     wanted = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
-    assert len(wanted) == 15
+    assert len(wanted) == 16
     assert not missing(wanted)
 
 
-def test_each_parameter_is_documented(tmp_path: Path) -> None:
+def test_each_parameter_is_documented() -> None:
     """Also those in headers and bodies."""
-    crewd = described(Crewd(tmp_path))
+    crewd = described().document
     routes = [route for methods in crewd["paths"].values() for route in methods.values()]
     asked = [parameter for route in routes for parameter in route.get("parameters", ())]
     bodies = [name for schema in ("Batch", "Shutdown") for name in crewd["components"]["schemas"][schema]["properties"]]
