@@ -1,12 +1,22 @@
 """The tokens that programs show to be let in, as a port. ``crewd.store`` has the real one, ``crewd.testing`` the fake.
 
 A token is ``crw_<id>_<secret>``. The secret is known to whoever was given it, and to nobody else: its SHA-256 is kept.
+No salt and no slow hash: what is guessed here has more than 200 bits, and each request is checked.
 """
 
+import hashlib
+import re
+import secrets
+import string
 from dataclasses import dataclass
 from typing import Protocol
 
 from crewd.model.access import Role
+
+ID_BYTES = 6
+SECRET_LENGTH = 40
+_SIGNS = string.ascii_letters + string.digits
+_FORM = re.compile(rf"crw_([0-9a-f]{{{2 * ID_BYTES}}})_[A-Za-z0-9]{{{SECRET_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +55,24 @@ class Tokens(Protocol):
     async def revoke(self, token_id: str, now: float) -> bool:
         """Let it be worth nothing from now on; return whether there was one that was worth something."""
         ...
+
+    async def forget(self, before: float) -> int:
+        """Remove those that were worth nothing by then already; return how many."""
+        ...
+
+
+def minted() -> tuple[str, str]:
+    """Return the id of a new token, and the token itself: letters and digits, so that two clicks select it."""
+    token_id = secrets.token_hex(ID_BYTES)
+    return token_id, f"crw_{token_id}_{''.join(secrets.choice(_SIGNS) for _ in range(SECRET_LENGTH))}"
+
+
+def id_of(token: str) -> str | None:
+    """Return the id in a token that somebody shows; None where it is none of ours."""
+    found = _FORM.fullmatch(token)
+    return None if found is None else found[1]
+
+
+def digest_of(token: str) -> str:
+    """Return what is kept of a token; compare it with ``hmac.compare_digest``."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

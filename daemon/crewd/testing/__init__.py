@@ -1,12 +1,13 @@
 """Fakes that crewd ships, for its own tests and for plugins': each passes the contract suite of the real part.
 
 ``clock`` time that moves when a test says so · ``supervisord`` a supervisord with the engine in it, without processes ·
-``world`` the other ports of the loop · ``store`` a database in memory.
+``world`` the other ports of the loop · ``store`` a database in memory · ``tokens`` those in it.
 """
 
 from crewd.testing.clock import FakeClock
 from crewd.testing.store import FakeDatabase, FakeStore
 from crewd.testing.supervisord import FakeSupervisord, fake_table
+from crewd.testing.tokens import FakeTokens
 from crewd.testing.world import FakeApplier, FakeEngine, FakeJournal, FakeLauncher, FakeReaper, FakeService
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "FakeService",
     "FakeStore",
     "FakeSupervisord",
+    "FakeTokens",
     "fake_table",
 ]

@@ -1,0 +1,98 @@
+"""The tokens as this process knows them: admission looks one up for each request, and waits for no database.
+
+Rules:
+
+1. What is changed here holds here at once, and is in the database first.
+2. Another process may change the database: it is read again every REFRESH_SEC.
+3. While the database is away, what was known last holds: a token goes on to let in, and expires by the clock.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from crewd.errors import StoreError
+from crewd.reconcile.port import Clock
+from crewd.reconcile.tokens import Token, Tokens
+
+REFRESH_SEC = 30.0
+AGAIN_SEC = 0.5
+AGAIN_MOST_SEC = 15.0
+
+_log: Any = structlog.get_logger("crewd")
+
+
+class KnownTokens:
+    """All of them. ``add``, ``revoke`` and ``refresh`` raise StoreError, and change nothing here then."""
+
+    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+        self.loaded = False
+        """Whether they were read since the daemon began; before, that one is not found means nothing."""
+        self._tokens = tokens
+        self._clock = clock
+        self._known: dict[str, Token] = {}
+        self._changes = 0
+        self._trouble = ""
+
+    def find(self, token_id: str) -> Token | None:
+        """Return the one with this id, valid or not; at once."""
+        return self._known.get(token_id)
+
+    def all(self) -> tuple[Token, ...]:
+        """Return all that are known, oldest first."""
+        return tuple(self._known.values())
+
+    async def refresh(self) -> None:
+        """Read all of them. What was changed meanwhile is not undone by what was read before."""
+        while True:
+            changes = self._changes
+            found = await self._tokens.all()
+            if changes == self._changes:
+                self._known = {token.token_id: token for token in found}
+                self.loaded = True
+                return
+
+    async def add(self, token: Token) -> None:
+        """Keep a new one; it lets in when this returns."""
+        await self._tokens.add(token)
+        self._changed(token)
+
+    async def revoke(self, token_id: str) -> bool:
+        """Let it be worth nothing from now on; return whether there was one that was worth something."""
+        now = self._clock.time()
+        revoked = await self._tokens.revoke(token_id, now)
+        known = self._known.get(token_id)
+        if revoked and known is not None:
+            self._changed(replace(known, revoked_at=now))
+        elif revoked or known is not None:
+            await self.refresh()  # another process made it, or ended it
+        return revoked
+
+    async def run(self) -> None:
+        """Read them as soon as the database can be, and again and again."""
+        pause = AGAIN_SEC
+        while True:
+            try:
+                await self.refresh()
+            except StoreError as error:
+                self._troubled(str(error))
+                pause = min(AGAIN_MOST_SEC, pause * 2) if self.loaded else AGAIN_SEC
+                await self._clock.sleep(pause)
+            else:
+                self._troubled("")
+                pause = AGAIN_SEC
+                await self._clock.sleep(REFRESH_SEC)
+
+    def _changed(self, token: Token) -> None:
+        self._changes += 1
+        self._known = {**self._known, token.token_id: token}
+
+    def _troubled(self, trouble: str) -> None:
+        """Say the same once; before the database was open for the first time, the recorder says it."""
+        if self.loaded and trouble != self._trouble:
+            if trouble:
+                _log.warning("cannot read the tokens; those that are known hold", why=trouble)
+            else:
+                _log.info("reading the tokens again")
+        self._trouble = trouble if self.loaded else ""
