@@ -1,10 +1,14 @@
-"""The audit: who asked for what, and whether it was granted, as a port."""
+"""The audit: who asked for what, and whether it was granted, as a port.
+
+``crewd.store`` has the real one, ``crewd.testing`` the fake; ``auditor`` takes note and stores.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crewd.model.access import How
+from crewd.reconcile.storage import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ class Entry:
     result: str
     """``ok``, or the code of the no."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    run: str = ""
+    """Which run of a daemon took note of it, and as which of its entries: together they name it."""
+    sequence: int = 0
     id: int = 0
     """Its place among all; 0 before it is stored."""
 
@@ -36,8 +43,9 @@ class AuditQuery:
     """Which entries: the newest ``limit`` of those that fit all conditions, oldest first."""
 
     principal: str | None = None
+    """The whole name, or the words that it begins with: ``uid 0``."""
     what: str | None = None
-    """Only where ``what`` contains this."""
+    """Only where ``what`` contains this; "" is in all."""
     granted: bool | None = None
     since: float | None = None
     until: float | None = None
@@ -49,11 +57,15 @@ class Audit(Protocol):
     """The stored audit. Raises StoreError."""
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        """Store these, all or none."""
+        """Store these, all or none; what is stored already stays as it is."""
         ...
 
     async def entries(self, query: AuditQuery) -> tuple[Entry, ...]:
-        """Return what was stored."""
+        """Return what was stored, oldest first."""
+        ...
+
+    async def prune(self, retention: Retention, now: float) -> int:
+        """Remove what is older than, or beyond, the retention; return how many entries. ``now``: unix."""
         ...
 
 

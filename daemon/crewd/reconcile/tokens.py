@@ -16,6 +16,7 @@ from crewd.model.access import Role
 ID_BYTES = 6
 SECRET_LENGTH = 40
 _SIGNS = string.ascii_letters + string.digits
+_SHOWN = re.compile(r"crw_([0-9A-Za-z]{0,32})_[A-Za-z0-9%_-]+")
 _FORM = re.compile(rf"crw_([0-9a-f]{{{2 * ID_BYTES}}})_[A-Za-z0-9]{{{SECRET_LENGTH}}}")
 
 
@@ -71,6 +72,11 @@ def id_of(token: str) -> str | None:
     """Return the id in a token that somebody shows; None where it is none of ours."""
     found = _FORM.fullmatch(token)
     return None if found is None else found[1]
+
+
+def without_secrets(text: str) -> str:
+    """Return the text, what looks like a token of ours in it without its secret."""
+    return _SHOWN.sub(r"crw_\1_***", text) if "crw_" in text else text
 
 
 def digest_of(token: str) -> str:

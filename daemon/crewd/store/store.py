@@ -84,7 +84,7 @@ class SqlStore:
         """Remove what is older than, or beyond, the retention; return how many rows of which table."""
         seat = self._seat("prune", self._writer)
         until = time.monotonic() + PRUNE_SEC
-        pruned = {table.name: await self._prune(seat, table, retention, now, until) for table in pruning.PRUNABLE}
+        pruned = {table.name: await self.prune_table(table, retention, now) for table in pruning.PRUNABLE}
         while await seat.call("shrink", self._database.shrink, self._deadline_sec) and time.monotonic() < until:
             pass
         return pruned
@@ -97,14 +97,10 @@ class SqlStore:
         """Do it on the connection that writes, in its turn."""
         return await self._seat("write to", self._writer).call("write to", work, self._deadline_sec)
 
-    async def close(self) -> None:
-        """Let go of it; never fails."""
-        seats, self._writer, self._reader, self._is_open = (self._writer, self._reader), None, None, False
-        for seat in seats:
-            if seat is not None:
-                await seat.close(self._deadline_sec)
-
-    async def _prune(self, seat: Seat, table: Table, retention: Retention, now: float, until: float) -> int:
+    async def prune_table(self, table: Table, retention: Retention, now: float) -> int:
+        """Remove what of one table of the prunable form is beyond the retention; return how many rows."""
+        seat = self._seat("prune", self._writer)
+        until = time.monotonic() + PRUNE_SEC
         size = self._database.row_bytes
         looking = partial(pruning.excess, table=table, row_bytes=size, retention=retention, now=now)
         beyond = await seat.call("prune", looking, self._deadline_sec)
@@ -114,6 +110,13 @@ class SqlStore:
             some = await seat.call("prune", work, self._deadline_sec)
             pruned += some
         return pruned
+
+    async def close(self) -> None:
+        """Let go of it; never fails."""
+        seats, self._writer, self._reader, self._is_open = (self._writer, self._reader), None, None, False
+        for seat in seats:
+            if seat is not None:
+                await seat.close(self._deadline_sec)
 
     def _seat(self, verb: str, seat: Seat | None) -> Seat:
         if seat is None or not self._is_open:

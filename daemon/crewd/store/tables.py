@@ -67,3 +67,33 @@ PLACE = Table(
     Column("events", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="place_is_one"),
 )
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("token_id", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("workers", Text, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float(53)),
+    Column("revoked_at", Float(53)),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    Column("run", String, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("line", Text, nullable=False),
+    UniqueConstraint("run", "sequence", name="audit_place"),
+    Index("audit_by_time", "at"),
+    Index("audit_by_grant", "granted", "id"),
+)

@@ -1,9 +1,11 @@
 """Fakes that crewd ships, for its own tests and for plugins': each passes the contract suite of the real part.
 
 ``clock`` time that moves when a test says so · ``supervisord`` a supervisord with the engine in it, without processes ·
-``world`` the other ports of the loop · ``store`` a database in memory · ``tokens`` those in it.
+``world`` the other ports of the loop · ``store`` a database in memory · ``tokens``,
+``audit`` what else is in one.
 """
 
+from crewd.testing.audit import FakeAudit
 from crewd.testing.clock import FakeClock
 from crewd.testing.store import FakeDatabase, FakeStore
 from crewd.testing.supervisord import FakeSupervisord, fake_table
@@ -12,6 +14,7 @@ from crewd.testing.world import FakeApplier, FakeEngine, FakeJournal, FakeLaunch
 
 __all__ = [
     "FakeApplier",
+    "FakeAudit",
     "FakeClock",
     "FakeDatabase",
     "FakeEngine",
