@@ -14,7 +14,9 @@ from crewd.api import Ports, Server
 from crewd.config.quantities import duration
 from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, RestartPolicy, WorkerSpec
+from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.control import Control
+from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.totals import Totals
@@ -23,6 +25,7 @@ from crewd.reconcile.wanted import Wanted, wanted_of
 from crewd.supervisord.output import WorkerOutput
 from crewd.testing import (
     FakeApplier,
+    FakeAudit,
     FakeClock,
     FakeEngine,
     FakeJournal,
@@ -31,6 +34,7 @@ from crewd.testing import (
     FakeService,
     FakeStore,
     FakeSupervisord,
+    FakeTokens,
     fake_table,
 )
 from harness.described import described
@@ -140,6 +144,9 @@ class Crewd:
         totals = Totals()
         self.recorder = Recorder(journal, self.store, self.engine, self.clock, totals)
         self.view = View(self.loop.crew, self.loop.supervision, self.loop.applies, totals, self.recorder)
+        self.tokens, self.audit = FakeTokens(), FakeAudit()
+        self.auditor = Auditor(self.audit, self.clock, self.view.backlog)
+        self.known_tokens = KnownTokens(self.tokens, self.clock)
         self.metrics_page = b"# page\n"
         self.path = f"{root}/run/crewd.sock"
         self.ports = Ports(
@@ -148,6 +155,9 @@ class Crewd:
             bulletin=self.loop.bulletin,
             store=self.store,
             output=WorkerOutput(self.home),
+            tokens=self.known_tokens,
+            audit=self.audit,
+            auditor=self.auditor,
             metrics=lambda: self.metrics_page,
             duration=duration,
             wall=self.clock.time,
@@ -253,7 +263,7 @@ async def until(what: Any) -> None:
 async def running(crewd: Crewd, *, serving: bool = True) -> AsyncIterator[Crewd]:
     """Let it run until the end of the test, everybody up."""
     crewd.task = asyncio.create_task(crewd.loop.run())
-    parts = [asyncio.create_task(crewd.recorder.run())]
+    parts = [asyncio.create_task(run()) for run in (crewd.recorder.run, crewd.auditor.run, crewd.known_tokens.run)]
     await crewd.settle()
     await crewd.advance(5)
     if serving:

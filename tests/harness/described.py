@@ -80,8 +80,10 @@ def described() -> Described:
     from crewd.api.streaming import Ending  # noqa: PLC0415 - as above
 
     any_ports: Any = _Anything()
-    gate: Any = unix_app(any_ports, Ending(), tuple)
-    [route] = [route for route in gate._app.routes if route.path == "/openapi.json"]
+    app: Any = unix_app(any_ports, Ending(), tuple)
+    while not hasattr(app, "routes"):
+        app = app._app
+    [route] = [route for route in app.routes if route.path == "/openapi.json"]
     return Described(json.loads(route.endpoint.__self__.text()))
 
 

@@ -20,6 +20,8 @@ from crewd.reconcile.port import Verb
 
 WAIT_MOST_SEC = 3600.0
 NDJSON = "application/x-ndjson"
+TOLD_MOST = 20
+"""So many names of an order the audit is told."""
 WORDS = {verb.value.replace("_", "-"): verb for verb in Verb}
 
 
@@ -43,6 +45,7 @@ class Actions:
     async def carry_out(self, request: Request, order: Order) -> Response:
         """Do it; a stream of the progress where that is asked for, and there is something to wait for."""
         wait_sec = self._wait_sec(order.wait)
+        request.state.details = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
         steps = self._ports.control.carry_out(WORDS[order.action], order.names, request.state.principal.name, wait_sec)
         if wait_sec is not None and NDJSON in request.headers.get("accept", ""):
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)

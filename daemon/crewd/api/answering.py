@@ -15,9 +15,9 @@ from crewd.errors import CrewdError
 OnError = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
-def answer(data: object) -> Response:
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return the response with this data."""
-    return Response(success(data), media_type=JSON)
+    return Response(success(data), status, headers, media_type=JSON)
 
 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:

@@ -14,14 +14,18 @@ from starlette.types import ASGIApp
 from crewd import __version__
 from crewd.api.admission import hosts_only, peers_only
 from crewd.api.answering import ON_ERRORS, problems, refused
+from crewd.api.audit import AuditRoutes
 from crewd.api.describing import Description, summary_and_more, tag
 from crewd.api.gate import Gate
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
+from crewd.api.idempotency import Idempotency
+from crewd.api.noting import Noted
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.routes import public, routes
+from crewd.api.routes import Route, public, routes
 from crewd.api.streaming import Ending
+from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
 DESCRIPTION = "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md."
@@ -32,7 +36,8 @@ NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False
 def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]]) -> ASGIApp:
     """Return what the Unix socket serves. ``listening``: what keeps us from listening, in sentences."""
     description = Description()
-    table = routes(Handlers(ports, ending), Health(ports, listening), description)
+    handlers, health = Handlers(ports, ending), Health(ports, listening)
+    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
     app = FastAPI(
         title="crewd",
         version=__version__,
@@ -59,7 +64,8 @@ def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]
             openapi_extra={"x-access": route.access.value},
         )
     description.of(app, table)
-    return Gate(app, peers_only({route.path for route in table if route.access is Access.ANYONE}))
+    admit = peers_only({route.path for route in table if route.access is Access.ANYONE})
+    return _noted(Gate(Idempotency(app, ports.answers), admit), ports, table)
 
 
 def tcp_app(ports: Ports, host: str, listening: Callable[[], Sequence[str]]) -> ASGIApp:
@@ -68,7 +74,12 @@ def tcp_app(ports: Ports, host: str, listening: Callable[[], Sequence[str]]) -> 
     rows = [StarletteRoute(route.path, route.handler, methods=[route.method]) for route in table]
     app = Starlette(routes=rows, exception_handlers=ON_ERRORS)
     app.router.redirect_slashes = False
-    return Gate(app, hosts_only(host))
+    return _noted(Gate(app, hosts_only(host)), ports, table)
+
+
+def _noted(app: ASGIApp, ports: Ports, table: Sequence[Route]) -> ASGIApp:
+    """Return the application, all that it is asked noted in the audit."""
+    return Noted(app, ports.auditor, {(route.method, route.path): route.access for route in table}, ports.wall)
 
 
 def known_parameters(request: Request) -> None:

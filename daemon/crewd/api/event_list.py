@@ -43,7 +43,7 @@ def _meant(ports: Ports, name: str) -> bool:
 
 async def page(ports: Ports, asked: Wanted, span: Span, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return the newest ``limit`` events before the cursor, in the order in which they happened."""
-    query = asked.query(since=span.since, until=span.until, before_id=_before(cursor), limit=limit)
+    query = asked.query(since=span.since, until=span.until, before_id=before(cursor), limit=limit)
     found = await ports.store.events(query) if limit else ()
     strangers = [name for name in asked.instances if name not in ports.view.crew.records]
     if strangers and limit and not found and cursor is None:
@@ -73,7 +73,8 @@ def _moment(ports: Ports, name: str, text: str | None) -> float | None:
         raise invalid(f"cannot read {name}: write 2026-01-31T09:00:00Z, or how long ago: 1h") from None
 
 
-def _before(cursor: str | None) -> int | None:
+def before(cursor: str | None) -> int | None:
+    """Return the id that a cursor names; raises Refused."""
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= _DIGITS_MOST):

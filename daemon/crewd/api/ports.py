@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from crewd.api.kept_answers import KeptAnswers
+from crewd.reconcile.auditing import Audit
+from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.bulletin import Bulletin
 from crewd.reconcile.control import Control
+from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.output import Output
 from crewd.reconcile.storage import Store
 from crewd.reconcile.view import View
@@ -33,8 +37,13 @@ class Ports:
     bulletin: Bulletin
     store: Store
     output: Output
+    tokens: KnownTokens
+    audit: Audit
+    auditor: Auditor
     metrics: Callable[[], bytes]
     duration: Callable[[str], float]
     drift: Callable[[], Sequence[str]] = _no_drift
     wall: Callable[[], float] = time.time
     boot: Callable[[], float] = boottime
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    """Those to requests with a key, for both listeners, and for as long as the daemon lives."""

@@ -6,6 +6,10 @@
 | AUTH_002 | 403 | not for you |
 | NOT_FOUND, METHOD | 404, 405 | no such path; not in this way |
 | WORKER_001 | 404 | no such worker, instance or label |
+| TOKEN_001 | 404 | no such token |
+| TOKEN_002 | 409 | too many tokens |
+| IDEMPOTENCY_001 | 422 | the key was used for another request |
+| IDEMPOTENCY_002, 003 | 409 | the first is under way; it was done, and its answer not kept |
 | LOG_001 | 404 | there is no output to read |
 | RATE_001 | 429 | too much at once |
 | SUPERVISORD_001 | 503 | supervisord does not answer |

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from crewd.api.audit import AuditRoutes
 from crewd.api.describing import Answer, Description
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
-from crewd.api.shapes import actions, crew, daemon, events, reasons
+from crewd.api.shapes import access, actions, crew, daemon, events, reasons
+from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
 API = "/api/v1"
@@ -37,7 +39,9 @@ def public(health: Health) -> tuple[Route, ...]:
     )
 
 
-def routes(handlers: Handlers, health: Health, description: Description) -> tuple[Route, ...]:
+def routes(
+    handlers: Handlers, health: Health, description: Description, tokens: TokenRoutes, audit: AuditRoutes
+) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""
     admin = Access.ADMIN
     acted = actions.ACTED
@@ -54,6 +58,10 @@ def routes(handlers: Handlers, health: Health, description: Description) -> tupl
         Route("POST", f"{API}/workers/{{name}}/restart", admin, handlers.acting("restart"), acted),
         Route("POST", f"{API}/workers/{{name}}/reset-failed", admin, handlers.acting("reset-failed"), acted),
         Route("GET", f"{API}/events", admin, handlers.events, events.EVENTS),
+        Route("GET", f"{API}/audit", admin, audit.audit, access.AUDIT),
+        Route("GET", f"{API}/tokens", admin, tokens.tokens, access.TOKENS),
+        Route("POST", f"{API}/tokens", admin, tokens.create_token, access.CREATED),
+        Route("DELETE", f"{API}/tokens/{{token_id}}", admin, tokens.revoke_token, access.REVOKED),
         Route("POST", f"{API}/reload", admin, handlers.reload, daemon.RELOADED),
         Route("POST", f"{API}/shutdown", admin, handlers.shutdown, daemon.ENDING),
     )

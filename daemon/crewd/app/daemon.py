@@ -24,7 +24,9 @@ from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
 from crewd.model.spec import DaemonSpec
 from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
+from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.control import Control
+from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.storage import Retention, Store
@@ -32,7 +34,7 @@ from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View, sample_for_ever
 from crewd.reconcile.wanted import Wanted, wanted_of
-from crewd.store import store_of
+from crewd.store import SqlAudit, SqlTokens, store_of
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
@@ -41,6 +43,8 @@ from crewd.supervisord.leftovers import LeftoverReaper
 from crewd.supervisord.output import WorkerOutput
 
 RPC_DEADLINE_SEC = 5.0
+AUDIT_FLUSH_SEC = 3.0
+"""So long the daemon's end waits for the last entries of the audit to be stored."""
 SETTLED_SEC = 30.0
 """By then all parts are imported, and the crew is known."""
 
@@ -106,18 +110,25 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     view = _view(loop, world, store)
     control = Control(loop, view, world.engine)
     metrics = Metrics(view, calls)
+    tokens, audit = KnownTokens(SqlTokens(store), clock), SqlAudit(store)
+    auditor = Auditor(audit, clock, view.backlog, lambda: _audit_retention(view))
     ports = Ports(
         view,
         control,
         loop.bulletin,
         store,
         WorkerOutput(home),
+        tokens,
+        audit,
+        auditor,
         metrics.render,
         quantities.duration,
         lambda: _drift(view),
     )
     parts = {
         "recorder": view.recorder.run,
+        "tokens": tokens.run,
+        "auditor": auditor.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
         "server": Server(ports, home.socket, settings.listen).serve,
     }
@@ -127,6 +138,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
             return await loop.run()
     finally:
         settled.cancel()
+        await auditor.flush(AUDIT_FLUSH_SEC)
         await store.close()
 
 
@@ -149,6 +161,11 @@ def _view(loop: Loop, world: World, store: Store) -> View:
 
     recorder = Recorder(world.journal, store, world.engine, world.clock, totals, may_tell=may_tell, retention=retention)
     return View(loop.crew, supervision, loop.applies, totals, recorder)
+
+
+def _audit_retention(view: View) -> Retention | None:
+    own = None if view.spec is None else view.spec.daemon
+    return None if own is None else Retention(own.audit_retention_sec, own.audit_retention_bytes)
 
 
 def _drift(view: View) -> tuple[str, ...]:

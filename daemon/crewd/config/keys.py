@@ -122,6 +122,18 @@ CREWD = Section(
             "How much space the events may take in the database, about; 0: any. The oldest go first.",
         ),
         Key(
+            "audit_retention_sec",
+            Duration(above=True, endless=True),
+            "audit_retention_sec",
+            "How long entries of the audit are kept in the database.",
+        ),
+        Key(
+            "audit_retention_bytes",
+            Size(SIZE_MOST),
+            "audit_retention_bytes",
+            "How much space the audit may take in the database, about; 0: any. The oldest entries go first.",
+        ),
+        Key(
             "sample_interval_sec",
             Duration(least=1.0, most=3600.0),
             "sample_interval_sec",

@@ -61,6 +61,8 @@ class DaemonPage(Collector):
         if totals is not None:
             yield from _counted(totals.get("", NOTHING))
         yield from self._calls.collect()
+        lost = families.AUDIT_LOST
+        yield CounterMetricFamily(lost.name, lost.help, self._view.backlog.lost)
         for family, value in self._gauges().items():
             if value is not None:
                 yield _gauge(family, {}, value)
@@ -72,6 +74,7 @@ class DaemonPage(Collector):
         successful, sampled = view.applies.successful, view.usages.at
         return {
             families.JOURNAL_LAG: view.lag(),
+            families.AUDIT_LAG: view.backlog.waiting,
             families.STORE_UP: recorded.open and not recorded.trouble,
             families.PICTURE_STALE: view.crew.stale,
             families.SUPERVISORD_UP: view.supervisord_up,

@@ -126,6 +126,15 @@ LOST = Family(
     "Journal lines that were never stored: dropped while the disk was full, or gone before they could be read.",
 )
 JOURNAL_LAG = Family("crewd_journal_lag_events", Kind.GAUGE, (), "Journal lines that were read but are not stored yet.")
+AUDIT_LAG = Family(
+    "crewd_audit_lag_entries", Kind.GAUGE, (), "Entries of the audit that were noted but are not stored yet."
+)
+AUDIT_LOST = Family(
+    "crewd_audit_lost_total",
+    Kind.COUNTER,
+    (),
+    "Entries of the audit that will never be stored, since the daemon started: they are in its log alone.",
+)
 STORE_UP = Family("crewd_store_up", Kind.GAUGE, (), "1 while the database takes what happens, else 0.")
 PICTURE_STALE = Family(
     "crewd_picture_stale",
@@ -165,6 +174,8 @@ OF_DAEMON = (
     EVENTS,
     LOST,
     JOURNAL_LAG,
+    AUDIT_LAG,
+    AUDIT_LOST,
     STORE_UP,
     PICTURE_STALE,
     SUPERVISORD_UP,

@@ -170,6 +170,10 @@ class DaemonSpec:
     """How long an event is kept; ``inf``: for ever."""
     retention_bytes: int = 512 * 1024 * 1024
     """How much space the events may take; 0: any."""
+    audit_retention_sec: float = 365 * 86400.0
+    """How long an entry of the audit is kept; ``inf``: for ever."""
+    audit_retention_bytes: int = 256 * 1024 * 1024
+    """How much space the audit may take; 0: any."""
     sample_interval_sec: float = 15.0
     """How often CPU, memory and open files of the workers are looked at."""
 

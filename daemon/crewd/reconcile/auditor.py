@@ -12,7 +12,8 @@ Rules:
 
 1. Nobody waits for the database to take note.
 2. The queue is bounded in entries and in bytes: what an attacker sends is not kept in memory without end.
-3. No entry holds a secret, a control character, or more than a few KiB, whatever the request was.
+3. Refusals by the thousand are counted (``floods``).
+4. No entry holds a secret, a control character, or more than a few KiB, whatever the request was.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ import structlog
 
 from crewd.errors import StoreError
 from crewd.reconcile.auditing import Audit, Entry
+from crewd.reconcile.floods import SPAN_SEC, Floods
 from crewd.reconcile.port import Clock
 from crewd.reconcile.storage import Retention
 from crewd.reconcile.tokens import without_secrets
@@ -81,9 +83,44 @@ class Auditor:
         self._empty.set()
         self._storing = asyncio.Lock()
         self._overflowing = False
+        self._floods = Floods()
 
     def note(self, entry: Entry) -> None:
         """Take note; never fails, loses nothing while the daemon lives, and logs each."""
+        if not self._floods.takes(entry):
+            self._note(entry)
+
+    async def run(self) -> None:
+        """Store, and remove what is too old, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store_for_ever())
+            tasks.create_task(self._prune_for_ever())
+            tasks.create_task(self._sum_up_for_ever())
+
+    async def settled(self, within_sec: float) -> bool:
+        """Wait until all that was noted is stored; return whether that came true in time."""
+        try:
+            async with asyncio.timeout(within_sec):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def flush(self, within_sec: float) -> None:
+        """Store what waits, for the daemon ends; what cannot be stored by then is in the log alone, which says so."""
+        self._sum_up()
+        try:
+            async with asyncio.timeout(within_sec):
+                while self._waiting:
+                    await self._store()
+        except (StoreError, TimeoutError) as error:
+            why = str(error) or f"no answer within {within_sec:g} s"
+            count = len(self._waiting)
+            self.backlog.lost += count
+            _log.error("cannot store the audit: entries are in this log alone", entries=count, why=why)
+            self._forget(count)
+
+    def _note(self, entry: Entry) -> None:
         self._sequence += 1
         entry = _bounded(replace(entry, run=self._run, sequence=self._sequence))
         size = _size(entry)
@@ -97,34 +134,6 @@ class Auditor:
         self.backlog.waiting = len(self._waiting)
         self._empty.clear()
         self._more.set()
-
-    async def run(self) -> None:
-        """Store, and remove what is too old, for ever."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._store_for_ever())
-            tasks.create_task(self._prune_for_ever())
-
-    async def settled(self, within_sec: float) -> bool:
-        """Wait until all that was noted is stored; return whether that came true in time."""
-        try:
-            async with asyncio.timeout(within_sec):
-                await self._empty.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def flush(self, within_sec: float) -> None:
-        """Store what waits, for the daemon ends; what cannot be stored by then is in the log alone, which says so."""
-        try:
-            async with asyncio.timeout(within_sec):
-                while self._waiting:
-                    await self._store()
-        except (StoreError, TimeoutError) as error:
-            why = str(error) or f"no answer within {within_sec:g} s"
-            count = len(self._waiting)
-            self.backlog.lost += count
-            _log.error("cannot store the audit: entries are in this log alone", entries=count, why=why)
-            self._forget(count)
 
     async def _store_for_ever(self) -> None:
         pause = AGAIN_SEC
@@ -171,6 +180,15 @@ class Auditor:
         if self.backlog.trouble or self._overflowing:
             _log.info("storing the audit again", waiting=len(self._waiting), lost=self.backlog.lost)
         self.backlog.trouble, self._overflowing = "", False
+
+    async def _sum_up_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(SPAN_SEC)
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        for entry in self._floods.over(self._clock.time()):
+            self._note(entry)
 
     async def _prune_for_ever(self) -> None:
         while True:

@@ -17,7 +17,8 @@ ID_BYTES = 6
 SECRET_LENGTH = 40
 _SIGNS = string.ascii_letters + string.digits
 _SHOWN = re.compile(r"crw_([0-9A-Za-z]{0,32})_[A-Za-z0-9%_-]+")
-_FORM = re.compile(rf"crw_([0-9a-f]{{{2 * ID_BYTES}}})_[A-Za-z0-9]{{{SECRET_LENGTH}}}")
+ID_PATTERN = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
+_FORM = re.compile(rf"crw_({ID_PATTERN.pattern})_[A-Za-z0-9]{{{SECRET_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from crewd.model.record import Record
 from crewd.model.spec import CrewSpec, DaemonSpec, WorkerSpec
 from crewd.policy.accounting import worker_of
 from crewd.policy.restart import History, budget
+from crewd.reconcile.auditor import Backlog
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.port import Clock, Sampler, Usage
 from crewd.reconcile.recorder import Recorder
@@ -42,6 +43,8 @@ class View:
     totals: Totals
     recorder: Recorder
     usages: Usages = field(default_factory=Usages)
+    backlog: Backlog = field(default_factory=Backlog)
+    """Of the audit."""
 
     @property
     def spec(self) -> CrewSpec | None:
