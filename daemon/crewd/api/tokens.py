@@ -32,7 +32,7 @@ class NewToken(Body):
     role: Annotated[Role, Field(examples=["operator"])]
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["deployment"])]
     workers: Annotated[tuple[Glob, ...], Field(max_length=GLOBS_MOST, description="Globs; none: all.")] = ()
-    expires_in: Annotated[str | None, Field(description="How long it lasts: 30d; none: for ever.")] = None
+    expires_in: Annotated[str | None, Field(description="How long it lasts; none: for ever.", examples=["30d"])] = None
 
 
 @dataclass(frozen=True, slots=True)

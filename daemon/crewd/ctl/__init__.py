@@ -32,6 +32,8 @@ COMMANDS = {
     "events": "events",
     "logs": "logs",
     "reload": "reload",
+    "token": "token",
+    "audit": "audit",
     "check": "check",
     "shutdown": "shutdown",
 }

@@ -19,7 +19,7 @@ from crewd.ctl import failures
 
 ANSWER_SEC = 30.0
 """How long the daemon may take for an answer that waits for nothing."""
-OK = 200
+OK, CREATED = 200, 201
 API = "/api/v1"
 PIECE_BYTES = 65536
 
@@ -97,7 +97,7 @@ class Client:
         connection = _Connection(self.socket_path, request.timeout_sec)
         try:
             response = self._asked(connection, request)
-            if response.status != OK:
+            if response.status not in (OK, CREATED):
                 raise failures.refused(response.status, self.parsed(self._heard(response.read)))
             yield response
         finally:
