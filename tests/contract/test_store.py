@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -19,11 +18,8 @@ from crewd.model.reasons import Reason
 from crewd.reconcile.port import BEGINNING, Position
 from crewd.reconcile.storage import EventQuery, Recording, Remembered, Retention, Row, Store
 from crewd.store import store_of
-from crewd.store.choice import database_of
-from crewd.store.migrate import migrate
-from crewd.store.versions import CURRENT
 from crewd.testing import FakeDatabase, FakeStore
-from harness.postgres import Postgres, postgres  # noqa: F401 - a fixture
+from harness.databases import database_for, empty_database, empty_file, postgres  # noqa: F401 - fixtures
 
 GENERATION = "00000007-3fa2c1"
 KINDS = ("exited", "starting", "spawned")
@@ -56,39 +52,6 @@ def recording(since: int, until: int, **parts: Any) -> Recording:
 def sequences(found: Any) -> list[int]:
     """Return the sequence numbers of stored events."""
     return [event.row.sequence for event in found]
-
-
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a database of SQLite with its tables, to copy."""
-    directory = tmp_path_factory.mktemp("empty")
-    make_tables(str(directory / "crewd.db"))
-    return directory
-
-
-@pytest.fixture(scope="session")
-def empty_database(postgres: Postgres) -> str:  # noqa: F811 - the fixture
-    """The name of a database of PostgreSQL with its tables, to copy."""
-    url = postgres.make()
-    make_tables(url)
-    return url.rpartition("/")[2]
-
-
-def make_tables(address: str) -> None:
-    """Do here what the store lets a child do."""
-    database = database_of(address, 5.0)
-    database.prepare()
-    migrate(database, CURRENT)
-
-
-def database_for(kind: str, request: Any, home: Home) -> str:
-    """Return an empty database of this kind, as the configuration names it."""
-    if kind == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.make(template=request.getfixturevalue("empty_database"))
-    if kind == "sqlite":
-        shutil.copytree(request.getfixturevalue("empty_file"), home.lib)
-    return "sqlite"
 
 
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])

@@ -1,5 +1,8 @@
 """``crewctl audit``: who asked for what, and what came of it."""
 
+import json
+from typing import cast
+
 import click
 
 from crewd.ctl.client import Client, Query
@@ -42,7 +45,7 @@ def audit(
         query.append(("granted", str(granted).lower()))
     entries, newest = _entries(session.client, query, count if count is not None or since else COUNT)
     if output == "json":
-        session.show_json(entries)
+        session.show(map(json.dumps, entries))
     elif entries:
         session.show(_lines(session, entries))
     else:
@@ -82,7 +85,7 @@ def _row(one: Members) -> tuple[str, ...]:
 
 
 def _value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
 
 
 def _doubts(newest: Members) -> str:

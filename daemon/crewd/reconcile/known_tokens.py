@@ -4,7 +4,8 @@ Rules:
 
 1. What is changed here holds here at once, and is in the database first.
 2. Another process may change the database: it is read again every REFRESH_SEC.
-3. While the database is away, what was known last holds: a token goes on to let in, and expires by the clock.
+3. Those that have been worth nothing for ENDED_KEPT_SEC are forgotten.
+4. While the database is away, what was known last holds: a token goes on to let in, and expires by the clock.
 """
 
 from dataclasses import replace
@@ -17,6 +18,7 @@ from crewd.reconcile.port import Clock
 from crewd.reconcile.tokens import Token, Tokens
 
 REFRESH_SEC = 30.0
+ENDED_KEPT_SEC = 90 * 86400.0
 AGAIN_SEC = 0.5
 AGAIN_MOST_SEC = 15.0
 
@@ -75,6 +77,7 @@ class KnownTokens:
         while True:
             try:
                 await self.refresh()
+                await self._forget_ended()
             except StoreError as error:
                 self._troubled(str(error))
                 pause = min(AGAIN_MOST_SEC, pause * 2) if self.loaded else AGAIN_SEC
@@ -83,6 +86,13 @@ class KnownTokens:
                 self._troubled("")
                 pause = AGAIN_SEC
                 await self._clock.sleep(REFRESH_SEC)
+
+    async def _forget_ended(self) -> None:
+        before = self._clock.time() - ENDED_KEPT_SEC
+        if any(token.ended_at < before for token in self._known.values()):
+            forgotten = await self._tokens.forget(before)
+            await self.refresh()
+            _log.info("forgot tokens that ended long ago", tokens=forgotten)
 
     def _changed(self, token: Token) -> None:
         self._changes += 1

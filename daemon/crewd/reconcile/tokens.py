@@ -9,6 +9,7 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from crewd.model.access import Role
@@ -37,6 +38,11 @@ class Token:
     created_by: str = ""
     expires_at: float | None = None
     revoked_at: float | None = None
+
+    @property
+    def ended_at(self) -> float:
+        """When it stops, or stopped, letting anybody in; inf: never."""
+        return min(inf if end is None else end for end in (self.revoked_at, self.expires_at))
 
     def valid(self, now: float) -> bool:
         """Return whether it lets anybody in."""

@@ -37,7 +37,7 @@ class FakeTokens:
     async def forget(self, before: float) -> int:
         """Remove those that were worth nothing by then already; return how many."""
         self._fail("write to")
-        ended = [token_id for token_id, token in self.kept.items() if _ended(token) < before]
+        ended = [token_id for token_id, token in self.kept.items() if token.ended_at < before]
         for token_id in ended:
             del self.kept[token_id]
         return len(ended)
@@ -45,8 +45,3 @@ class FakeTokens:
     def _fail(self, verb: str) -> None:
         if self.trouble:
             raise StoreError(f"cannot {verb} the fake database: {self.trouble}", retryable=True)
-
-
-def _ended(token: Token) -> float:
-    """Return when it was worth nothing any more; in the future where that is not so yet."""
-    return min(token.revoked_at or float("inf"), token.expires_at or float("inf"))
