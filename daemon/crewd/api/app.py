@@ -28,7 +28,10 @@ from crewd.api.streaming import Ending
 from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
-DESCRIPTION = "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md."
+DESCRIPTION = (
+    "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md. "
+    "Each POST takes the header Idempotency-Key: what is sent twice with the same key is done once."
+)
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 """FastAPI would else look into the environment for somebody to report to."""
 

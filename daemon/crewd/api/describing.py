@@ -90,7 +90,7 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
 }
 """For each status what it means, and an example: the code and the message."""
 COMMON = (403, 413, 422, 429, 500, 503)
-"""Of every route; 404 of every route with a name in its path, too."""
+"""Of every route; 404 of every route with a name in its path, 409 of every POST, too."""
 
 
 class Description:
@@ -167,7 +167,8 @@ def _responses(row: "Route", schemas: Mapping[Any, Any]) -> dict[str, Any]:
             header = {"description": meaning, "schema": {"type": "string"}}
             response.setdefault("headers", {})[name] = header
     named = (404,) if "{" in row.path else ()
-    for status in sorted({*COMMON, *named, *row.answer.refuses}):
+    keyed = (409,) if row.method == "POST" else ()  # by its Idempotency-Key
+    for status in sorted({*COMMON, *named, *keyed, *row.answer.refuses}):
         found.setdefault(str(status), {"$ref": f"#/components/responses/Refusal{status}"})
     return found
 

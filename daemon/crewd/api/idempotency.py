@@ -11,6 +11,7 @@ Rules:
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,7 @@ from crewd.model.access import How, Principal
 HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 KEY_LENGTH = 255
+_KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH}}}")
 NOT_DONE = frozenset({401, 403, 429})
 STREAMS = (b"text/event-stream", b"application/x-ndjson")
 _FAILED = 500
@@ -115,8 +117,8 @@ def _key(scope: Scope) -> str | None:
     if len(found) > 1:
         raise invalid("cannot read Idempotency-Key: there are several")
     key = found[0]
-    if not (key.isascii() and key.isprintable() and 0 < len(key) <= KEY_LENGTH):
-        raise invalid(f"cannot read Idempotency-Key: it has 1 to {KEY_LENGTH} letters of ASCII")
+    if not _KEY.fullmatch(key):
+        raise invalid(f"cannot read Idempotency-Key: it has 1 to {KEY_LENGTH} letters of ASCII, and no blank")
     return key
 
 

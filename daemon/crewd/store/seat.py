@@ -61,7 +61,7 @@ class Seat:
         try:
             await self._in_thread("close", self._drop, deadline_sec)
         except StoreError:
-            pass
+            self._break_off()  # of what is before it, whose caller was cancelled: the process would wait for the thread
         finally:
             self._threads.shutdown(wait=False)
 

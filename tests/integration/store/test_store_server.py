@@ -1,7 +1,9 @@
 """PostgreSQL in trouble: stopped, hanging, locked, not there. It is said in time, without a password."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 
@@ -98,6 +100,29 @@ async def test_closing_does_not_wait_for_a_hanging_server(store: SqlStore, serve
     await store.close()
 
     assert time.monotonic() - begun < DEADLINE_SEC + 1.0
+
+
+async def test_closing_lets_no_thread_hang_whose_caller_was_cancelled(store: SqlStore, server: Postgres) -> None:
+    """As when the daemon ends while it records: nobody is left to give the call up by its deadline."""
+    first = next_recording((await store.open()).position)
+    server.hang()
+    recording = asyncio.create_task(store.record(first))
+    await asyncio.sleep(0.1)
+    recording.cancel()
+    await store.close()
+
+    assert not await asyncio.to_thread(lambda: [thread for thread in writers() if not ended(thread)])
+
+
+def writers() -> list[threading.Thread]:
+    """Return the threads that write."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("crewd-store-writer")]
+
+
+def ended(thread: threading.Thread) -> bool:
+    """Return whether the thread has ended, soon."""
+    thread.join(5)
+    return not thread.is_alive()
 
 
 async def test_a_lock_of_somebody_else_is_said(store: SqlStore, server: Postgres, url: str) -> None:

@@ -208,7 +208,7 @@ async def test_what_may_not_be_kept_is_not_and_is_not_done_again(headers: dict[s
     assert len(rig.done) == 1
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "ä", "a\tb"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "ä", "a\tb", "a b"])
 async def test_a_key_is_a_short_text(key: str) -> None:
     """Anything else is refused, and nothing is done."""
     rig = Rig()
