@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         self._give(self.server.answer(asked))
 
-    do_POST = do_GET  # noqa: N815 - the standard library's
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the standard library's
 
     def _give(self, reply: Reply) -> None:
         self.send_response(reply.status)
