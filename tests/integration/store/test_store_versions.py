@@ -23,8 +23,10 @@ from alembic.script import ScriptDirectory
 from crewd.errors import StoreError
 from crewd.model.accounts import Attempt
 from crewd.model.home import Home
+from crewd.reconcile.auditing import Entry
 from crewd.reconcile.port import BEGINNING
 from crewd.reconcile.storage import Remembered, Row
+from crewd.reconcile.tokens import Token
 from crewd.store import SqlStore, store_of
 from crewd.store.choice import database_of
 from crewd.store.database import Role
@@ -100,11 +102,14 @@ def test_the_known_versions_are_those_that_there_are() -> None:
 
 
 def test_the_tables_hold_all_that_the_recorder_says() -> None:
-    """A member that an event or an attempt gets is a column, and a migration."""
+    """A member that an event, an attempt, a token or an entry gets is a column, and a migration."""
     events, attempts = METADATA.tables["events"].c, METADATA.tables["attempts"].c
 
     assert {"id", "worker_id", *(field.name for field in fields(Row))} == set(events.keys())
     assert {"instance", *(field.name for field in fields(Attempt))} == set(attempts.keys())
+    assert {field.name for field in fields(Token)} == set(METADATA.tables["tokens"].c.keys())
+    in_line = {"how", "claimed", "source", "status", "result", "details"}
+    assert {field.name for field in fields(Entry)} - in_line == set(METADATA.tables["audit"].c.keys()) - {"line"}
 
 
 @pytest.mark.parametrize("begin", [None, *REVISIONS])

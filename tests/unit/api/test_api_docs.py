@@ -8,6 +8,7 @@ from crewd.api import refusals
 from crewd.api.crew import CrewShapes, Page
 from crewd.api.envelope import encoded
 from crewd.api.events import stored_event
+from crewd.api.shapes.access import Audit, CreatedToken, Entry, RevokedToken, Tokens
 from crewd.reconcile.storage import Row, StoredEvent
 from harness.api import Crewd, running
 from harness.described import described
@@ -45,11 +46,8 @@ def test_each_parameter_is_documented() -> None:
     crewd = described().document
     routes = [route for methods in crewd["paths"].values() for route in methods.values()]
     asked = [parameter for route in routes for parameter in route.get("parameters", ())]
-    bodies = [
-        name
-        for schema in ("Batch", "NewToken", "Shutdown")
-        for name in crewd["components"]["schemas"][schema]["properties"]
-    ]
+    schemas = crewd["components"]["schemas"]
+    bodies = [name for schema in ("Batch", "NewToken", "Shutdown") for name in schemas[schema]["properties"]]
 
     assert {"worker", "wait", "follow"} <= {one["name"] for one in asked}
     headers = {one["name"] for one in asked if one["in"] == "header"}
@@ -69,7 +67,7 @@ def test_each_code_is_documented() -> None:
 
 
 async def test_each_member_of_an_answer_is_documented(tmp_path: Path) -> None:
-    """Of the crew, and of an event."""
+    """Of the crew, of an event, of a token and of the audit."""
     crewd = Crewd(tmp_path)
     async with running(crewd, serving=False):
         crewd.supervisord.crash("web-0")
@@ -78,4 +76,6 @@ async def test_each_member_of_an_answer_is_documented(tmp_path: Path) -> None:
         line = '{"v":1,"seq":1,"boottime":1.0,"at":1.0,"type":"succeeded","instance":"web-0"}'
         event = stored_event(StoredEvent(1, Row("g", 1, 1.0, "succeeded", "web-0", line)))
 
-    assert not missing(members(crew) | members(event))
+    access = {name for shape in (CreatedToken, RevokedToken, Entry, Audit, Tokens) for name in shape.__annotations__}
+    assert {"token", "changed", "created_by", "claimed", "waiting"} <= access
+    assert not missing(members(crew) | members(event) | access)
