@@ -14,6 +14,7 @@ from crewd.api.crew import CrewShapes
 from crewd.api.envelope import encoded, success
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
+from crewd.api.scope import select_within
 from crewd.api.streaming import Ending, Pieces, begun, disconnected
 from crewd.reconcile.control import Done, Progress
 from crewd.reconcile.port import Verb
@@ -45,8 +46,10 @@ class Actions:
     async def carry_out(self, request: Request, order: Order) -> Response:
         """Do it; a stream of the progress where that is asked for, and there is something to wait for."""
         wait_sec = self._wait_sec(order.wait)
+        principal = request.state.principal
         request.state.details = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
-        steps = self._ports.control.carry_out(WORDS[order.action], order.names, request.state.principal.name, wait_sec)
+        select_within(principal, self._ports.view, order.names)
+        steps = self._ports.control.carry_out(WORDS[order.action], order.names, principal.name, wait_sec)
         if wait_sec is not None and NDJSON in request.headers.get("accept", ""):
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)
         return answer(self._shape(order.action, await _last(request, steps)))

@@ -1,77 +1,258 @@
-"""Who is let in.
+"""Who is let in, and as whom. This and the access column of the table of routes decide; nothing else does.
 
-- Over the Unix socket: root and the daemon's own user, by the credentials of the process that connected. The socket's
-  mode is not relied on. What anybody may ask for is given to anybody.
-- Over TCP: anybody on the machine, for what anybody may ask; and only by a Host that means this machine, so that no web
-  page reaches it by a name of its own (DNS rebinding).
+Rules:
+
+1. The first that is there counts: credentials that a request shows (a token, a signature), a client's certificate, what
+   the kernel tells of the other end. Credentials that are wrong are refused, whatever else there is.
+2. Over the Unix socket the kernel knows who connected: root and the daemon's own user are admin, groups have the roles of
+   the file, and who runs a worker may report for it. The socket's mode is not relied on.
+3. Over the loopback interface the owner of the client's socket is asked for: root and the daemon's own user are admin,
+   others are nobody; and so is whatever a page of another site, or somebody who speaks for others, may have sent.
+   Where another interface is listened on, nobody is anybody by that.
+4. Over TCP only a Host that means this machine is answered: no web page gets in by a name of its own (DNS rebinding).
+5. Who shows wrong credentials too often is not listened to for a while, whatever they show.
 """
 
+import hmac
+import math
 import os
-import socket
-import struct
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Scope
 
-from crewd.api.refusals import Refusal, Refused
-from crewd.model.access import ANONYMOUS, How, Principal, Role
+from crewd.api.callers import Caller, Peer
+from crewd.api.credentials import ShownSignature, ShownToken, shown, unknown
+from crewd.api.ports import Ports
+from crewd.api.refusals import Refusal, Refused, too_much
+from crewd.api.rules import Rulebook, Rules
+from crewd.api.runners import Runners
+from crewd.errors import StoreError
+from crewd.model.access import Access, How, Principal, Role
+from crewd.policy.access import permits, strongest
+from crewd.policy.provenance import Headers, client_of, forwarded, limited_as, own_page, values, without_port
+from crewd.policy.rate import Limiter
+from crewd.policy.signing import Question, Signatures, Verdict
+from crewd.reconcile.tokens import digest_of, id_of
 
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_UCRED = struct.Struct("3i")
+FAILURES, FAILURES_SEC = 10, 60.0
+"""So many wrong credentials a client may show within so long."""
+SIGNED_AT_ONCE = 16
+"""So many bodies are read at once to see whether they are signed."""
+MACHINE = frozenset({0, os.geteuid()})
+"""Who is admin because of who they are on this machine: root, and the user that crewd runs as."""
+_SHOW = "show a token (Authorization: Bearer crw_…), or sign the request"
+
+Whole = Callable[[], Awaitable[bytes]]
+"""Reads the body."""
 
 
-class Peer(NamedTuple):
-    """A process at the other end of a Unix socket, as it was when it connected."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a listener makes of those who come. ``hosts``: by which names; None: by any, as over a Unix socket.
 
-    uid: int
-    pid: int
+    ``attributes``: whether clients are known by the owner of their socket.
+    """
 
-    def principal(self, role: Role | None) -> Principal:
-        """Return who that is."""
-        return Principal(f"uid {self.uid} pid {self.pid}", How.PEER, role, uid=self.uid, source="unix")
-
-
-def peer_of(connection: socket.socket | None) -> Peer | None:
-    """Return who is at the other end; None where that cannot be known, as over TCP."""
-    if connection is None or connection.family != socket.AF_UNIX:
-        return None
-    pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return Peer(uid, pid)
+    hosts: frozenset[str] | None = None
+    attributes: bool = False
 
 
-def peers_only(open_paths: Collection[str]) -> Callable[[Scope], None]:
-    """Return the admission of the Unix socket; ``open_paths`` are for anybody."""
-    admitted = {0, os.geteuid()}
-
-    def admit(scope: Scope) -> None:
-        peer: Peer | None = scope["state"].get("peer")
-        role = Role.ADMIN if peer is not None and peer.uid in admitted else None
-        scope["state"]["principal"] = ANONYMOUS if peer is None else peer.principal(role)
-        if scope["path"] not in open_paths and role is None:
-            whose = "an unknown user" if peer is None else f"user {peer.uid}"
-            raise _refused(f"cannot let {whose} in: only root and the user that crewd runs as may ask")
-
-    return admit
+UNIX = Door()
 
 
-def hosts_only(listening: str) -> Callable[[Scope], None]:
-    """Return the admission of TCP; ``listening`` is the host that is listened on."""
-    hosts = HOSTS | {listening.lower()}
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is known of a request before it is let in."""
 
-    def admit(scope: Scope) -> None:
-        named = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]
-        if len(named) != 1 or _without_port(named[0]) not in hosts:
-            raise _refused(f"cannot answer for the host {named[0] if named else ''!r}: it is not this machine")
-        scope["state"]["principal"] = ANONYMOUS
+    scope: Scope
+    caller: Caller
+    headers: Headers
+    rules: Rules
+    client: str
+    """The address that it comes from; "unix"."""
 
-    return admit
+    @property
+    def nobody(self) -> Principal:
+        """Somebody who is not known."""
+        return Principal("anonymous", source=self.source)
+
+    @property
+    def source(self) -> str:
+        """From where, for the audit: with the port, where the client itself is at the other end."""
+        peer = self.caller.client
+        return self.client if peer is None or peer.host != self.client else _joined(peer.host, peer.port)
 
 
-def _without_port(host: str) -> str:
-    name, colon, port = host.strip().lower().rpartition(":")
-    return name if colon and port.isdecimal() else host.strip().lower()
+class Admission:
+    """Lets in, or not. One for all listeners: what is counted is counted together."""
+
+    def __init__(self, ports: Ports, rulebook: Rulebook) -> None:
+        self._ports = ports
+        self._rulebook = rulebook
+        self._runners = Runners(rulebook, ports.view.crew.running, ports.boot)
+        self._failures = Limiter(FAILURES, FAILURES_SEC)
+        self._signatures = Signatures(ports.wall())
+        self._reading = 0
+
+    async def admit(self, scope: Scope, access: Access, door: Door, whole: Whole) -> Principal:
+        """Return who asks; raises Refused where they may not. Who it was is in the scope's state then, too."""
+        rules = await self._rulebook.now()
+        caller: Caller = scope["state"]["caller"]
+        headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]]
+        client = "unix" if caller.client is None else client_of(caller.client.host, headers, rules.proxies)
+        request = Request(scope, caller, headers, rules, client)
+        scope["state"]["principal"] = request.nobody
+        if door.hosts is not None:
+            _check_host(headers, door.hosts | rules.hosts)
+        if access is Access.ANYONE:
+            return request.nobody
+        principal = scope["state"]["principal"] = await self._recognised(request, access, door, whole)
+        if not permits(principal, access):
+            raise _refused(principal, access)
+        return principal
+
+    async def _recognised(self, request: Request, access: Access, door: Door, whole: Whole) -> Principal:
+        principal = await self._by_credentials(request, door, whole)
+        if principal is None:
+            principal = self._by_certificate(request) or await self._by_machine(request, access, door)
+        return principal
+
+    async def _by_credentials(self, request: Request, door: Door, whole: Whole) -> Principal | None:
+        try:
+            found = shown(request.headers)
+        except Refused:
+            await self._count(request, door)
+            raise
+        if found is None:
+            return None
+        wait = self._failures.wait_sec(await self._limited(request, door), self._ports.boot())
+        if wait:
+            seconds = math.ceil(wait)
+            raise too_much(f"cannot let you in: too many wrong credentials, try again in {seconds} s", seconds)
+        try:
+            if isinstance(found, ShownToken):
+                return self._by_token(request, found)
+            return await self._by_signature(request, found, whole)
+        except Refused as refused:
+            if refused.refusal.status == _UNAUTHORIZED:
+                await self._count(request, door)
+            raise
+
+    async def _count(self, request: Request, door: Door) -> None:
+        self._failures.count(await self._limited(request, door), self._ports.boot())
+
+    async def _limited(self, request: Request, door: Door) -> str:
+        """Return whose failures are counted together: on this machine, a user's."""
+        caller = request.caller
+        if caller.peer is not None:
+            return f"uid {caller.peer.uid}"
+        itself = caller.client is not None and caller.client.host == request.client
+        uid = await caller.owner() if door.attributes and itself else None
+        return limited_as(request.client) if uid is None else f"uid {uid}"
+
+    def _by_token(self, request: Request, found: ShownToken) -> Principal:
+        tokens = self._ports.tokens
+        token_id = id_of(found.text)
+        token = None if token_id is None else tokens.find(token_id)
+        if token is None and token_id is not None and not tokens.loaded:
+            raise StoreError("cannot know the token: the tokens could not be read from the database yet", retryable=True)
+        kept = digest_of("") if token is None else token.digest
+        if not hmac.compare_digest(digest_of(found.text), kept) or token is None:
+            raise unknown("there is no such token")
+        name = f"token {token.token_id}"
+        if not token.valid(self._ports.wall()):
+            request.scope["state"]["principal"] = Principal(name, How.TOKEN, source=request.source)
+            raise unknown(f"the token {token.token_id} is {'expired' if token.revoked_at is None else 'revoked'}")
+        return Principal(name, How.TOKEN, token.role, token.workers, source=request.source)
+
+    async def _by_signature(self, request: Request, found: ShownSignature, whole: Whole) -> Principal:
+        signed = found.signed
+        key = request.rules.keys.get(signed.key)
+        if key is None:
+            raise unknown(Verdict.FORGED)  # as where it does not fit: which keys there are is not told
+        if not self._signatures.timely(signed, self._ports.wall()):
+            raise unknown(Verdict.UNTIMELY)
+        if self._reading >= SIGNED_AT_ONCE:
+            raise too_much(f"cannot answer: {SIGNED_AT_ONCE} signed requests are being read")
+        self._reading += 1
+        try:
+            question = Question(request.scope["method"], _target(request.scope), await whole())
+        finally:
+            self._reading -= 1
+        verdict = self._signatures.judge(key.secret, signed, question, self._ports.wall())
+        if verdict is Verdict.FULL:
+            raise too_much(f"cannot let you in: {verdict}")
+        if verdict is not Verdict.GOOD:
+            raise unknown(verdict)
+        return Principal(f"hmac {signed.key}", How.HMAC, key.role, key.workers, source=request.source)
+
+    def _by_certificate(self, request: Request) -> Principal | None:
+        """Return whom a verified certificate names; None where there is none, or a page of another site uses it."""
+        names = request.caller.names
+        if not names or not own_page(request.headers, request.scope["scheme"]):
+            return None
+        roles = {name: request.rules.certificates[name] for name in names if name in request.rules.certificates}
+        role = strongest(roles.values())
+        name = next((name for name, has in roles.items() if has is role), names[0])
+        return Principal(f"certificate {name}", How.CERTIFICATE, role, source=request.source)
+
+    async def _by_machine(self, request: Request, access: Access, door: Door) -> Principal:
+        if (peer := request.caller.peer) is not None:
+            return await self._by_peer(request, peer, access)
+        headers = request.headers
+        if not door.attributes or forwarded(headers) or not own_page(headers, request.scope["scheme"]):
+            return request.nobody
+        uid = await request.caller.owner()
+        if uid not in MACHINE:
+            return request.nobody
+        return Principal(f"uid {uid}", How.LOOPBACK, Role.ADMIN, uid=uid, source=request.source)
+
+    async def _by_peer(self, request: Request, peer: Peer, access: Access) -> Principal:
+        name = f"uid {peer.uid} pid {peer.pid}"
+        role, workers = await self._role(request, peer.uid), ()
+        if access is Access.WORKER and role is not Role.ADMIN and (runs := await self._runners.runs(peer.uid)):
+            role, workers = Role.WORKER, tuple(sorted(runs))
+        return Principal(name, How.PEER, role, workers, peer.uid, request.source)
+
+    async def _role(self, request: Request, uid: int) -> Role | None:
+        if uid in MACHINE:
+            return Role.ADMIN
+        groups = request.rules.groups
+        if not groups:
+            return None
+        return strongest(groups[gid] for gid in await request.caller.groups() if gid in groups)
 
 
-def _refused(message: str) -> Refused:
-    return Refused(Refusal(403, "AUTH_002", message))
+_UNAUTHORIZED = 401
+
+
+def _check_host(headers: Headers, hosts: frozenset[str]) -> None:
+    named = values(headers, "host")
+    if len(named) != 1 or without_port(named[0]) not in hosts:
+        asked = repr(named[0][:100]) if named else "''"
+        message = f"cannot answer for the host {asked}: it is not this machine, nor among allowed_hosts"
+        raise Refused(Refusal(403, "AUTH_002", message))
+
+
+def _refused(principal: Principal, access: Access) -> Refused:
+    """Return the no to somebody who may not: who is not known is asked to say who they are."""
+    if principal.how is How.NOTHING:
+        return unknown(_SHOW)
+    has = "no role" if principal.role is None else f"the role {principal.role.value}"
+    if principal.workers:
+        has += f" for {', '.join(principal.workers)} alone"
+    return Refused(Refusal(403, "AUTH_002", f"cannot let {principal.name} do this: it takes {access.value}, not {has}"))
+
+
+def _target(scope: Scope) -> str:
+    """Return path and query as they came."""
+    raw: Any = scope["raw_path"]
+    query: Any = scope["query_string"]
+    return (raw + (b"?" + query if query else b"")).decode("latin-1")
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

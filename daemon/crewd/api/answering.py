@@ -20,10 +20,10 @@ def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(success(data), status, headers, media_type=JSON)
 
 
-def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+def refused(refusal: Refusal) -> Response:
     """Return the response that says no."""
     body = failure(refusal.code, refusal.message, refusal.details)
-    return Response(body, refusal.status, headers, media_type=JSON)
+    return Response(body, refusal.status, refusal.headers, media_type=JSON)
 
 
 async def of_crewd(_request: Request, error: Exception) -> Response:
@@ -41,8 +41,8 @@ async def of_routing(request: Request, error: Exception) -> Response:
             return refused(Refusal(404, "NOT_FOUND", f"cannot find {request.url.path}: there is no such path"))
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = (error.headers or {}).get("Allow", "")
-            refusal = Refusal(405, "METHOD", f"cannot {where}: only {allowed} is understood there")
-            return refused(refusal, {"Allow": allowed})
+            message = f"cannot {where}: only {allowed} is understood there"
+            return refused(Refusal(405, "METHOD", message, headers={"allow": allowed}))
         case _:
             return refused(Refusal(422, "VALID_001", f"cannot read the request: {error.detail}"))
 

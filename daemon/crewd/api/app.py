@@ -1,18 +1,16 @@
-"""The two applications: all of the table for the Unix socket, what anyone may ask for TCP."""
+"""The application: all of the table, and a gate before it for each listener."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from crewd import __version__
-from crewd.api.admission import hosts_only, peers_only
+from crewd.api.admission import Admission, Door, Whole
 from crewd.api.answering import ON_ERRORS, problems, refused
 from crewd.api.audit import AuditRoutes
 from crewd.api.describing import Description, summary_and_more, tag
@@ -23,10 +21,11 @@ from crewd.api.idempotency import Idempotency
 from crewd.api.noting import Noted
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.routes import Route, public, routes
+from crewd.api.routes import Judged, Route, routes
+from crewd.api.rules import Rulebook
 from crewd.api.streaming import Ending
 from crewd.api.tokens import TokenRoutes
-from crewd.model.access import Access
+from crewd.model.access import Access, Principal
 
 DESCRIPTION = (
     "What crewd can be asked, and asked for. Names select as in crewctl; see docs/reference/api.md. "
@@ -36,11 +35,33 @@ NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False
 """FastAPI would else look into the environment for somebody to report to."""
 
 
-def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]]) -> ASGIApp:
-    """Return what the Unix socket serves. ``listening``: what keeps us from listening, in sentences."""
-    description = Description()
-    handlers, health = Handlers(ports, ending), Health(ports, listening)
-    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
+class Application:
+    """What is served, and the gate before it. ``listening``: what keeps us from listening, in sentences."""
+
+    def __init__(
+        self, ports: Ports, rulebook: Rulebook, ending: Ending, listening: Callable[[], Sequence[str]] = tuple
+    ) -> None:
+        self._ports = ports
+        self._admission = Admission(ports, rulebook)
+        description = Description()
+        handlers, health = Handlers(ports, ending), Health(ports, listening)
+        self.table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
+        self.served = _served(self.table)
+        description.of(self.served, self.table)
+        self._judged = Judged(self.table)
+        self._column = {(route.method, route.path): route.access for route in self.table}
+
+    def behind(self, door: Door) -> ASGIApp:
+        """Return it as it is served to those who come through this door: all that is asked is noted in the audit."""
+
+        async def admit(scope: Scope, access: Access, whole: Whole) -> Principal:
+            return await self._admission.admit(scope, access, door, whole)
+
+        gate = Gate(Idempotency(self.served, self._ports.answers), admit, self._judged.access)
+        return Noted(gate, self._ports.auditor, self._column, self._ports.wall)
+
+
+def _served(table: Iterable[Route]) -> FastAPI:
     app = FastAPI(
         title="crewd",
         version=__version__,
@@ -54,38 +75,35 @@ def unix_app(ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]
     )
     for route in table:
         summary, more = summary_and_more(route)
+        checks = [Depends(_judged(route.access))]
+        if route.access is not Access.ANYONE:
+            checks.append(Depends(known_parameters))
         app.add_api_route(
             route.path,
             route.handler,
             methods=[route.method],
             response_class=Response,
-            dependencies=[] if route.access is Access.ANYONE else [Depends(known_parameters)],
+            dependencies=checks,
             summary=summary,
             description=more,
             tags=[tag(route.path)],
             operation_id=route.handler.__name__,
             openapi_extra={"x-access": route.access.value},
         )
-    description.of(app, table)
-    admit = peers_only({route.path for route in table if route.access is Access.ANYONE})
-    return _noted(Gate(Idempotency(app, ports.answers), admit), ports, table)
+    return app
 
 
-def tcp_app(ports: Ports, host: str, listening: Callable[[], Sequence[str]]) -> ASGIApp:
-    """Return what TCP serves; ``host`` is the one that is listened on."""
-    table = public(Health(ports, listening))
-    rows = [StarletteRoute(route.path, route.handler, methods=[route.method]) for route in table]
-    app = Starlette(routes=rows, exception_handlers=ON_ERRORS)
-    app.router.redirect_slashes = False
-    return _noted(Gate(app, hosts_only(host)), ports, table)
+def _judged(access: Access) -> Callable[[Request], Awaitable[None]]:
+    """Return what holds that the gate judged the row that is served: should they ever differ, nothing is done."""
+
+    async def check(request: Request) -> None:
+        if request.state.access is not access:
+            raise RuntimeError(f"the gate took {request.url.path} for {request.state.access}, and it is {access}")
+
+    return check
 
 
-def _noted(app: ASGIApp, ports: Ports, table: Sequence[Route]) -> ASGIApp:
-    """Return the application, all that it is asked noted in the audit."""
-    return Noted(app, ports.auditor, {(route.method, route.path): route.access for route in table}, ports.wall)
-
-
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuse parameters that the route does not know: a misspelt one must not be passed over."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     unknown = sorted(set(request.query_params) - known)

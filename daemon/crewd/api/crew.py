@@ -9,11 +9,13 @@ from crewd.api.envelope import iso
 from crewd.api.instances import Instances, Kept, Now
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
+from crewd.api.scope import select_covered
+from crewd.model.access import Principal
 from crewd.model.accounts import Total
 from crewd.model.reasons import Reason
 from crewd.model.states import Status
 from crewd.policy.accounting import worker_of
-from crewd.reconcile.selecting import UnknownNames, select
+from crewd.reconcile.selecting import UnknownNames
 
 _FIRST = (Status.ERROR, Status.CRASHED, Status.STARTING, Status.STOPPING)
 """What any instance is of these, the first of them, its worker is."""
@@ -44,10 +46,10 @@ class CrewShapes:
         self._view = ports.view
         self._instances = Instances(ports.view)
 
-    def all(self, names: Sequence[str], page: Page) -> dict[str, Any]:
-        """Return the answer to ``GET /workers``; raises UnknownNames."""
+    def all(self, principal: Principal, names: Sequence[str], page: Page) -> dict[str, Any]:
+        """Return the answer to ``GET /workers``, as somebody may see it; raises UnknownNames, Refused."""
         self._instances.forget()
-        chosen = self._chosen(names)
+        chosen = self._chosen(principal, names)
         matching = {name: of for name, of in chosen.items() if not page.statuses or self._status(of) in page.statuses}
         shown = [name for name in matching if page.cursor is None or name > page.cursor]
         more = page.limit is not None and len(shown) > page.limit
@@ -96,12 +98,12 @@ class CrewShapes:
         kept = self._instances.kept(instance)
         return kept.status.value, kept.record.process_state.name
 
-    def _chosen(self, names: Sequence[str]) -> dict[str, list[str]]:
+    def _chosen(self, principal: Principal, names: Sequence[str]) -> dict[str, list[str]]:
         """Return the instances that are meant, by worker, in the order of the crew."""
         workers = self._view.workers()
-        if not names:
+        if not names and not principal.workers:
             return workers
-        meant = frozenset(select(self._view, names))
+        meant = frozenset(select_covered(principal, self._view, names))
         chosen = ((worker, [one for one in instances if one in meant]) for worker, instances in workers.items())
         return {worker: instances for worker, instances in chosen if instances}
 

@@ -1,7 +1,7 @@
 """``GET /events``: what is stored, page by page, the newest first page."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +9,14 @@ from typing import Any
 from crewd.api.events import Wanted, known_types, stored_event
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.reconcile.selecting import EVERYTHING, UnknownNames, matcher, select
+from crewd.api.scope import select_covered, within_one
+from crewd.model.access import Principal
+from crewd.policy.access import covers
+from crewd.policy.accounting import worker_of
+from crewd.reconcile.selecting import EVERYTHING, UnknownNames, matcher
 
+NOBODY = ""
+"""The name of no instance: the store takes no names for all of them."""
 _LIKE_AN_INSTANCE = re.compile(r".+-\d+")
 
 
@@ -22,18 +28,29 @@ class Span:
     until: float | None = None
 
 
-def wanted(ports: Ports, names: Sequence[str], types: Sequence[str], *, gone: bool) -> Wanted:
-    """Return which events are asked for; raises UnknownNames.
+def wanted(
+    ports: Ports, principal: Principal, names: Sequence[str], types: Sequence[str], *, gone: bool
+) -> Wanted:
+    """Return which events are asked for; raises UnknownNames, and Refused where somebody may not see any of a name's.
 
-    ``gone``: a name that looks like an instance's may be that of one which is no more.
+    ``gone``: a name that looks like an instance's may be that of one which is no more. Who is limited to some workers
+    sees those of their instances alone, and nothing that concerns supervisord.
     """
     named = bool(names) and EVERYTHING not in names
     kinds = known_types(list(types))
-    if not named:
+    if not named and not principal.workers:
         return Wanted((), matcher(ports.view, ()), named=False, types=kinds)
     literal = [name for name in names if gone and _LIKE_AN_INSTANCE.fullmatch(name)]
-    instances = (*literal, *select(ports.view, [name for name in names if name not in literal or _meant(ports, name)]))
-    return Wanted(tuple(dict.fromkeys(instances)), matcher(ports.view, names), named=True, types=kinds)
+    for name in literal:
+        within_one(principal, ports.view, name)
+    others = [name for name in names if name not in literal or _meant(ports, name)]
+    chosen = select_covered(principal, ports.view, others) if others or not names else ()
+    instances = tuple(dict.fromkeys((*literal, *chosen))) or (NOBODY,)
+    return Wanted(instances, _covered(principal, matcher(ports.view, names)), named=True, types=kinds)
+
+
+def _covered(principal: Principal, matches: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda instance: matches(instance) and covers(principal, worker_of(instance))
 
 
 def _meant(ports: Ports, name: str) -> bool:
@@ -45,7 +62,7 @@ async def page(ports: Ports, asked: Wanted, span: Span, limit: int, cursor: str 
     """Return the newest ``limit`` events before the cursor, in the order in which they happened."""
     query = asked.query(since=span.since, until=span.until, before_id=before(cursor), limit=limit)
     found = await ports.store.events(query) if limit else ()
-    strangers = [name for name in asked.instances if name not in ports.view.crew.records]
+    strangers = [name for name in asked.instances if name and name not in ports.view.crew.records]
     if strangers and limit and not found and cursor is None:
         raise UnknownNames(strangers)
     oldest = next((str(one.id) for one in found if len(found) == limit), None)

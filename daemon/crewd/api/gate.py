@@ -8,50 +8,65 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crewd.api.admission import Whole
 from crewd.api.envelope import JSON, failure
 from crewd.api.refusals import INTERNAL, Refusal, Refused, invalid, refusal_of, too_much
+from crewd.model.access import ANONYMOUS, Access, Principal, Role
 
 BODY_BYTES = 1024 * 1024
 BODY_SEC = 10.0
 REQUESTS = 64
 """So many requests are dealt with at once, streams included."""
+RESERVED = 16
+"""So many of them are kept for admins: whoever else asks cannot keep them out."""
 
 _log: Any = structlog.get_logger("crewd")
 
-Admit = Callable[[Scope], None]
-"""Raises Refused for whoever is not let in."""
+Admit = Callable[[Scope, Access, Whole], Awaitable[Principal]]
+"""Raises Refused for whoever is not let in; sets the principal in the scope's state in any case."""
 
 
 class Gate:
-    """An ASGI application around another one."""
+    """An ASGI application around another one. ``access`` is the column of the table of routes, by method and path."""
 
-    def __init__(self, app: ASGIApp, admit: Admit, requests: int = REQUESTS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        admit: Admit,
+        access: Callable[[str, str], Access],
+        requests: int = REQUESTS,
+    ) -> None:
         self._app = app
         self._admit = admit
+        self._access = access
         self._free = requests
         self._most = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deal with one request."""
-        answer = _Answer(send)
+        state = scope["state"]
+        state["principal"] = ANONYMOUS
+        access = state["access"] = self._access(scope["method"], scope["path"])
+        body, answer = _Body(scope, receive), _Answer(send)
         try:
-            self._admit(scope)
-            await self._let_in(scope, receive, answer)
+            principal = await self._admit(scope, access, body.whole)
+            await self._let_in(scope, body, answer, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
             await answer.refuse(_said(error, scope), scope)
 
-    async def _let_in(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        if not self._free:
+    async def _let_in(self, scope: Scope, body: "_Body", answer: "_Answer", principal: Principal) -> None:
+        if self._free <= (0 if principal.role is Role.ADMIN else RESERVED):
             raise too_much(f"cannot answer: {self._most} requests are under way")
         self._free -= 1
         try:
-            await self._app(scope, await _with_body(scope, receive), answer.send)
+            await body.whole()
+            await self._app(scope, body.replay, answer.send)
         finally:
             self._free += 1
 
@@ -78,6 +93,7 @@ class _Answer:
             return
         body = failure(refusal.code, refusal.message, refusal.details)
         headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
         # what is left of the request is not read
         headers.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -91,21 +107,31 @@ def _said(error: Exception, scope: Scope) -> Refusal:
     return refusal
 
 
-async def _with_body(scope: Scope, receive: Receive) -> Receive:
-    """Read the body; return where it can be had, and afterwards that the client is gone."""
-    body: bytes | None = await _body(scope, receive)
+class _Body:
+    """The body of a request: read once, whole, and then had again as if it had just come."""
 
-    async def replay() -> Message:
-        nonlocal body
-        if body is None:
-            return await receive()
-        read, body = body, None
-        return {"type": "http.request", "body": read, "more_body": False}
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._given = False
+        self.read: bytes | None = None
+        """None before it was read."""
 
-    return replay
+    async def whole(self) -> bytes:
+        """Return it; raises Refused where it is too large, or does not come."""
+        if self.read is None:
+            self.read = await _read(self._scope, self._receive)
+        return self.read
+
+    async def replay(self) -> Message:
+        """Return it as the message that it came in, and afterwards that the client is gone."""
+        if self._given or self.read is None:
+            return await self._receive()
+        self._given = True
+        return {"type": "http.request", "body": self.read, "more_body": False}
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def _read(scope: Scope, receive: Receive) -> bytes:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if len(length) > len(str(BODY_BYTES)) or int(length) > BODY_BYTES:
         raise _too_large()

@@ -17,6 +17,7 @@ from crewd.api.events import position_of
 from crewd.api.parameters import PLACE, Moment, Name, Names, One, OneInstance, Types, Wait
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
+from crewd.api.scope import within_one
 from crewd.api.streaming import Ending, Pieces, begun
 from crewd.reconcile.narrative import counted
 from crewd.reconcile.output import Stream
@@ -49,26 +50,29 @@ class Handlers:
 
     async def workers(
         self,
+        request: Request,
         worker: Names = [],  # noqa: B006 - FastAPI copies it
         status: Annotated[list[str], Query(description="Only workers of these.", examples=[["crashed"]])] = [],  # noqa: B006
         limit: Annotated[int | None, Query(ge=1, le=LIST_MOST, description="So many workers at most.")] = None,
         cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["web"])] = None,
     ) -> Response:
         """The crew as it is, and how supervisord and crewd are."""
-        return answer(self._shapes.all(worker, Page(statuses(status), limit, cursor)))
+        return answer(self._shapes.all(request.state.principal, worker, Page(statuses(status), limit, cursor)))
 
-    async def status(self, name: One) -> Response:
+    async def status(self, request: Request, name: One) -> Response:
         """How a worker is.
 
         Of an instance: its worker, with that instance alone.
         """
+        within_one(request.state.principal, self._ports.view, name)
         return answer(self._shapes.one(name))
 
-    async def why(self, name: OneInstance) -> Response:
+    async def why(self, request: Request, name: OneInstance) -> Response:
         """Why an instance is as it is.
 
         The engine's own answer: the last exits, the verdict on each, the policy, what the limit leaves.
         """
+        within_one(request.state.principal, self._ports.view, name)
         return answer(await self._ports.control.why(name))
 
     def acting(self, action: Action) -> Callable[..., Awaitable[Response]]:
@@ -90,6 +94,7 @@ class Handlers:
 
     async def events(
         self,
+        request: Request,
         *,
         instance: Names = [],  # noqa: B006
         type: Types = [],  # noqa: A002, B006 - the parameter's name
@@ -106,7 +111,7 @@ class Handlers:
 
         since, until and cursor do not go with follow.
         """
-        asked = event_list.wanted(self._ports, instance, type, gone=not follow)
+        asked = event_list.wanted(self._ports, request.state.principal, instance, type, gone=not follow)
         if not follow:
             span = event_list.span(self._ports, since, until)
             return answer(await event_list.page(self._ports, asked, span, EVENTS if limit is None else limit, cursor))
@@ -118,6 +123,7 @@ class Handlers:
 
     async def logs(
         self,
+        request: Request,
         name: OneInstance,
         stream: Annotated[Stream, Query(description="Which of the two.")] = Stream.STDOUT,
         lines: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many.")] = LINES,
@@ -128,6 +134,7 @@ class Handlers:
         follow: Annotated[bool, Query(description="Go on with what is written, for ever.")] = False,
     ) -> Response:
         """What an instance wrote."""
+        within_one(request.state.principal, self._ports.view, name)
         asked = logs.query(self._ports, name, stream, lines, grep)
         return await (logs.follow(self._ports, asked, self._ending) if follow else logs.last(self._ports, asked))
 

@@ -11,12 +11,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from crewd.api.protocol import Connection
 from crewd.api.sockets import BACKLOG
+from crewd.api.tls import Certificates, Doorstep
 
 GRACE_SEC = 2
 KEEP_ALIVE_SEC = 15
@@ -25,14 +27,20 @@ HEAD_BYTES = 64 * 1024
 
 
 class Listener(uvicorn.Server):
-    """One of them. ``ends`` is called when it begins to end: what would go on for ever is to end then."""
+    """One of them. ``ends`` is called when it begins to end: what would go on for ever is to end then.
 
-    def __init__(self, app: ASGIApp, ends: Callable[[], object] = lambda: None) -> None:
+    ``certificates``: what TLS is spoken with; None: none is.
+    """
+
+    def __init__(
+        self, app: ASGIApp, ends: Callable[[], object] = lambda: None, certificates: Certificates | None = None
+    ) -> None:
         self._ends = ends
+        self._doorstep = None if certificates is None else Doorstep(certificates)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Connection,
+                http=cast("Any", self._connection),  # uvicorn only ever calls it
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -54,9 +62,15 @@ class Listener(uvicorn.Server):
         try:
             await self.serve([listening])
         finally:
+            if self._doorstep is not None:
+                self._doorstep.clear()
             for connection in tuple(self.server_state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)  # they are closed in the next turn of the event loop
+
+    def _connection(self, **options: Any) -> asyncio.Protocol:
+        connection = Connection(**options)
+        return connection if self._doorstep is None else self._doorstep.before(connection)
 
     async def main_loop(self) -> None:
         """Wait to be cancelled; what is under way is answered before that goes on."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crewd.api.kept_answers import KeptAnswers
+from crewd.model.spec import CrewSpec
 from crewd.reconcile.auditing import Audit
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.bulletin import Bulletin
@@ -30,6 +31,9 @@ class Ports:
 
     ``metrics`` renders the page, blocking for a while; ``duration`` reads ``30s`` as the configuration does and raises
     ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force.
+
+    ``configured`` is what is in force, the same object as long as it is the same; ``secret`` reads a file that nobody
+    else may read, and raises ValueError.
     """
 
     view: View
@@ -42,6 +46,8 @@ class Ports:
     auditor: Auditor
     metrics: Callable[[], bytes]
     duration: Callable[[str], float]
+    configured: Callable[[], CrewSpec]
+    secret: Callable[[str], bytes]
     drift: Callable[[], Sequence[str]] = _no_drift
     wall: Callable[[], float] = time.time
     boot: Callable[[], float] = boottime

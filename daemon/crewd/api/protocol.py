@@ -2,21 +2,24 @@
 
 Rules:
 
-1. Whoever connects is known before the first request: ``scope["state"]["peer"]``.
+1. Whoever connects is known before the first request: ``scope["state"]["caller"]``.
 2. Nobody holds a connection for nothing: a request has REQUEST_SEC to come, an answer LINGER_SEC to be read.
-3. No more than CONNECTIONS at a listener; one too many is closed at once.
+3. No more than CONNECTIONS at a listener; one too many is closed at once. Over the Unix socket the last RESERVED of them
+   are for root and the daemon's own user: nobody else can keep them out.
 """
 
 import asyncio
+import os
 from typing import Any, cast
 
 from h11 import Data, EndOfMessage, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from crewd.api.admission import peer_of
+from crewd.api.callers import Caller
 from crewd.api.envelope import JSON, failure
 
 CONNECTIONS = 128
+RESERVED = 16
 REQUEST_SEC = 10.0
 LINGER_SEC = 15.0
 
@@ -31,9 +34,10 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take note of who connected."""
         super().connection_made(transport)
-        peer = peer_of(transport.get_extra_info("socket"))
-        self.app_state = {**self.app_state, "peer": peer, "abort": transport.abort}
-        if len(self.connections) > CONNECTIONS:
+        caller = Caller.of(transport)
+        self.app_state = {**self.app_state, "caller": caller, "abort": transport.abort}
+        stranger = caller.peer is not None and caller.peer.uid not in (0, os.geteuid())
+        if len(self.connections) > (CONNECTIONS - RESERVED if stranger else CONNECTIONS):
             transport.abort()
         self._mind()
 

@@ -3,6 +3,7 @@
 | code | status | when |
 | --- | --- | --- |
 | VALID_001 | 422, 413 | a parameter or a body is wrong, or too large |
+| AUTH_001 | 401 | nobody knows who you are, or what was shown is worth nothing |
 | AUTH_002 | 403 | not for you |
 | NOT_FOUND, METHOD | 404, 405 | no such path; not in this way |
 | WORKER_001 | 404 | no such worker, instance or label |
@@ -39,6 +40,8 @@ class Refusal:
     code: str
     message: str
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the answer, by names in lower case."""
 
 
 class Refused(CrewdError):  # noqa: N818 - an answer
@@ -54,9 +57,9 @@ def invalid(message: str, **details: Any) -> Refused:
     return Refused(Refusal(422, "VALID_001", message, details))
 
 
-def too_much(message: str) -> Refused:
-    """Return the no to one too many."""
-    return Refused(Refusal(429, "RATE_001", message))
+def too_much(message: str, after_sec: int = 1) -> Refused:
+    """Return the no to one too many, who may try again after so long."""
+    return Refused(Refusal(429, "RATE_001", message, headers={"retry-after": str(after_sec)}))
 
 
 INTERNAL = Refusal(500, "INTERNAL", "cannot answer: a mistake in crewd, see its log")
@@ -77,7 +80,7 @@ def refusal_of(error: Exception) -> Refusal:
         case BadPattern():
             return Refusal(422, "VALID_001", message)
         case TooManySearches():
-            return Refusal(429, "RATE_001", message)
+            return too_much(message).refusal
         case EngineFault() if error.code == BAD_NAME:
             return Refusal(404, "WORKER_001", message)  # removed meanwhile
         case TargetError():

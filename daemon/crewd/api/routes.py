@@ -1,8 +1,13 @@
-"""All that can be asked, by whom, and what comes of it: one table. Nothing else is served."""
+"""All that can be asked, by whom, and what comes of it: one table. Nothing else is served.
 
-from collections.abc import Callable
+The column ``access`` is what the gate goes by, see ``Judged``: a row gives the least role that fits.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.routing import compile_path
 
 from crewd.api.audit import AuditRoutes
 from crewd.api.describing import Answer, Description
@@ -43,21 +48,21 @@ def routes(
     handlers: Handlers, health: Health, description: Description, tokens: TokenRoutes, audit: AuditRoutes
 ) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""
-    admin = Access.ADMIN
+    viewer, operator, admin = Access.VIEWER, Access.OPERATOR, Access.ADMIN
     acted = actions.ACTED
     return (
         *public(health),
-        Route("GET", OPENAPI, admin, description.openapi, daemon.DESCRIPTION),
-        Route("GET", f"{API}/workers", admin, handlers.workers, crew.WORKERS),
-        Route("POST", f"{API}/workers/batch", admin, handlers.batch, acted),
-        Route("GET", f"{API}/workers/{{name}}/status", admin, handlers.status, crew.STATUS),
-        Route("GET", f"{API}/workers/{{name}}/why", admin, handlers.why, reasons.WHY),
-        Route("GET", f"{API}/workers/{{name}}/logs", admin, handlers.logs, daemon.LOGS),
-        Route("POST", f"{API}/workers/{{name}}/start", admin, handlers.acting("start"), acted),
-        Route("POST", f"{API}/workers/{{name}}/stop", admin, handlers.acting("stop"), acted),
-        Route("POST", f"{API}/workers/{{name}}/restart", admin, handlers.acting("restart"), acted),
-        Route("POST", f"{API}/workers/{{name}}/reset-failed", admin, handlers.acting("reset-failed"), acted),
-        Route("GET", f"{API}/events", admin, handlers.events, events.EVENTS),
+        Route("GET", OPENAPI, viewer, description.openapi, daemon.DESCRIPTION),
+        Route("GET", f"{API}/workers", viewer, handlers.workers, crew.WORKERS),
+        Route("POST", f"{API}/workers/batch", operator, handlers.batch, acted),
+        Route("GET", f"{API}/workers/{{name}}/status", viewer, handlers.status, crew.STATUS),
+        Route("GET", f"{API}/workers/{{name}}/why", viewer, handlers.why, reasons.WHY),
+        Route("GET", f"{API}/workers/{{name}}/logs", operator, handlers.logs, daemon.LOGS),
+        Route("POST", f"{API}/workers/{{name}}/start", operator, handlers.acting("start"), acted),
+        Route("POST", f"{API}/workers/{{name}}/stop", operator, handlers.acting("stop"), acted),
+        Route("POST", f"{API}/workers/{{name}}/restart", operator, handlers.acting("restart"), acted),
+        Route("POST", f"{API}/workers/{{name}}/reset-failed", operator, handlers.acting("reset-failed"), acted),
+        Route("GET", f"{API}/events", viewer, handlers.events, events.EVENTS),
         Route("GET", f"{API}/audit", admin, audit.audit, access.AUDIT),
         Route("GET", f"{API}/tokens", admin, tokens.tokens, access.TOKENS),
         Route("POST", f"{API}/tokens", admin, tokens.create_token, access.CREATED),
@@ -65,3 +70,20 @@ def routes(
         Route("POST", f"{API}/reload", admin, handlers.reload, daemon.RELOADED),
         Route("POST", f"{API}/shutdown", admin, handlers.shutdown, daemon.ENDING),
     )
+
+
+class Judged:
+    """The column of access, by method and path: the row that the router takes, for paths are compared as it does."""
+
+    ELSEWHERE = Access.VIEWER
+    """What is not there is not told to whoever may not even look."""
+
+    def __init__(self, table: Iterable[Route]) -> None:
+        self._rows = [(route.method, compile_path(route.path)[0], route.access) for route in table]
+
+    def access(self, method: str, path: str) -> Access:
+        """Return what is asked of whoever asks for this."""
+        for of, pattern, access in self._rows:
+            if of == method and pattern.match(path):
+                return access
+        return self.ELSEWHERE

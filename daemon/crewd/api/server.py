@@ -1,9 +1,10 @@
-"""The server: the Unix socket with all of the API, and TCP with what anyone may ask.
+"""The server: all of the API on a Unix socket, and on TCP.
 
 Rules:
 
 1. Supervision does not depend on it. What keeps it from listening is said loudly, and tried again every AGAIN_SEC.
 2. Neither listener depends on the other: where a port is taken, the Unix socket serves, and its ``/readyz`` says why.
+3. Beyond the loopback interface there is no TCP without TLS: the configuration says so, and this holds it.
 """
 
 import asyncio
@@ -11,13 +12,19 @@ import importlib
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from crewd.api.ports import Ports
-from crewd.api.sockets import tcp_host, tcp_socket, unix_socket
+from crewd.api.rules import Rulebook
+from crewd.api.sockets import open_for_others, tcp_host, tcp_socket, unix_socket, within_machine
+from crewd.api.streaming import Ending
 from crewd.errors import TargetError
+from crewd.model.access import Tls
+
+if TYPE_CHECKING:
+    from crewd.api.app import Application
 
 AGAIN_SEC = 10.0
 Bound = Callable[[str], AbstractContextManager[socket.socket]]
@@ -26,26 +33,55 @@ _log: Any = structlog.get_logger("crewd")
 
 
 class Server:
-    """Both listeners. ``listen`` is ``host:port`` of the loopback interface; "": no TCP."""
+    """Both listeners. ``listen`` is ``host:port``; "": no TCP. ``tls``: what it is spoken with there, if it is."""
 
-    def __init__(self, ports: Ports, socket_path: str, listen: str, again_sec: float = AGAIN_SEC) -> None:
+    def __init__(
+        self, ports: Ports, socket_path: str, listen: str, tls: Tls | None = None, again_sec: float = AGAIN_SEC
+    ) -> None:
         self._ports = ports
         self._socket_path = socket_path
         self._listen = listen
+        self._tls = tls
         self._again_sec = again_sec
         self._troubles: dict[str, str] = {}
+        self._rulebook = Rulebook(ports.configured, ports.secret)
+        self._ending = Ending()
+        self._app: Application
+        self._changes: set[asyncio.Task[None]] = set()
+        self._bound = False
+        """Whether the Unix socket is ours."""
 
     async def serve(self) -> None:
         """Serve until cancelled; what is under way is answered before it ends."""
         await asyncio.to_thread(_load)
+        from crewd.api.app import Application  # noqa: PLC0415 - see _load
+
+        self._ending = Ending()
+        self._app = Application(self._ports, self._rulebook, self._ending, self.troubles)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(self._socket_path, unix_socket, self._serve_unix))
             if self._listen:
                 tasks.create_task(self._keep(self._listen, tcp_socket, self._serve_tcp))
 
+    def changed(self) -> None:
+        """The configuration in force is about to be another one: look at it in the next turn of the event loop."""
+        task = asyncio.get_running_loop().create_task(self._open_or_close())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+
     def troubles(self) -> tuple[str, ...]:
         """Return what keeps us from listening, in sentences."""
         return tuple(self._troubles.values())
+
+    async def _open_or_close(self) -> None:
+        """Let others open the Unix socket, or not, as the rules of now have it."""
+        others = (await self._rulebook.now()).for_others
+        if not self._bound:
+            return
+        try:
+            open_for_others(self._socket_path, others=others)
+        except TargetError as error:
+            _log.error("cannot let others in, or keep them out", why=str(error))
 
     async def _keep(self, where: str, bound: Bound, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
         """Listen there and serve; where that cannot be, say so once, and try again."""
@@ -62,20 +98,29 @@ class Server:
             await asyncio.sleep(self._again_sec)
 
     async def _serve_unix(self, listening: socket.socket) -> None:
-        from crewd.api.app import unix_app  # noqa: PLC0415 - see _load
+        from crewd.api.admission import UNIX  # noqa: PLC0415 - see _load
         from crewd.api.listener import Listener  # noqa: PLC0415
-        from crewd.api.streaming import Ending  # noqa: PLC0415
 
-        ending = Ending()
-        app = unix_app(self._ports, ending, self.troubles)
-        await Listener(app, ending.asked.set).serve_for_ever(listening)
+        self._bound = True
+        try:
+            await self._open_or_close()
+            await Listener(self._app.behind(UNIX), self._ending.asked.set).serve_for_ever(listening)
+        finally:
+            self._bound = False
 
     async def _serve_tcp(self, listening: socket.socket) -> None:
-        from crewd.api.app import tcp_app  # noqa: PLC0415 - see _load
+        from crewd.api.admission import HOSTS, Door  # noqa: PLC0415 - see _load
         from crewd.api.listener import Listener  # noqa: PLC0415
+        from crewd.api.tls import Certificates  # noqa: PLC0415
 
-        app = tcp_app(self._ports, tcp_host(self._listen), self.troubles)
-        await Listener(app).serve_for_ever(listening)
+        within = within_machine(self._listen)
+        if not within and self._tls is None:
+            raise TargetError(f"cannot listen on {self._listen}: it can be reached from elsewhere, and there is no TLS")
+        certificates = None if self._tls is None else Certificates(self._tls, self._ports.configured)
+        if certificates is not None:
+            await certificates.context()
+        app = self._app.behind(Door(HOSTS | {tcp_host(self._listen).lower()}, attributes=within))
+        await Listener(app, self._ending.asked.set, certificates).serve_for_ever(listening)
 
 
 def _load() -> None:

@@ -4,7 +4,8 @@ Rules:
 
 1. A Unix socket appears whole: it is bound beside its place, given its mode, and moved there.
 2. A socket that somebody listens on is never taken away from them; one that was left behind is.
-3. TCP is for the loopback interface alone, as long as there is no access control for it.
+3. Others may open the Unix socket only where the configuration gives somebody of them something to ask. Who is let in
+   does not depend on that.
 """
 
 import errno
@@ -18,9 +19,11 @@ from pathlib import Path
 
 from crewd.errors import TargetError
 from crewd.model.home import SOCKET_PATH_MOST
+from crewd.policy.provenance import is_loopback
 
 BACKLOG = 128
 SOCKET_MODE = 0o660
+SOCKET_MODE_FOR_OTHERS = 0o666
 FOLDER_MODE = 0o755
 ASIDE = ".new"
 
@@ -93,14 +96,28 @@ def _take_away(path: str, identity: tuple[int, int]) -> None:
         pass
 
 
+def open_for_others(path: str, *, others: bool) -> None:
+    """Give a socket of ours the mode with which others may open it, or may not."""
+    try:
+        Path(path).chmod(SOCKET_MODE_FOR_OTHERS if others else SOCKET_MODE)
+    except OSError as cause:
+        raise TargetError(f"cannot change the mode of {path}: {cause.strerror}") from None
+
+
 def tcp_host(listen: str) -> str:
     """Return the host of ``host:port``, as it stands there."""
     return listen.rpartition(":")[0]
 
 
+def within_machine(listen: str) -> bool:
+    """Return whether ``host:port`` can be reached from this machine alone."""
+    host = tcp_host(listen)
+    return host == "localhost" or is_loopback(host.strip("[]"))
+
+
 @contextmanager
 def tcp_socket(listen: str) -> Generator[socket.socket]:
-    """Listen on ``host:port`` of the loopback interface for the time of the block; raises TargetError."""
+    """Listen on ``host:port`` for the time of the block; raises TargetError."""
     family, address = _address(listen)
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,7 +138,5 @@ def _address(listen: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
         number = int(port)
     except ValueError:
         raise TargetError(f"cannot listen on {listen!r}: write 127.0.0.1:3000 or [::1]:3000") from None
-    if not address.is_loopback:
-        raise TargetError(f"cannot listen on {listen}: only the loopback interface, for there is no access control yet")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - IP's
     return family, (str(address), number)

@@ -1,7 +1,8 @@
 """What the daemon's own part of the configuration said when it was right last: for a start with a broken file.
 
 Otherwise such a daemon would not know whose supervisord it is, what a stop means, how long the workers may take, and
-which database is its own: it would record into another one, and let the journal go.
+which database is its own: it would record into another one, and let the journal go. And it would not know who may come
+in: what is remembered is all of that or nothing, for in part it might let in more. No secret is among it.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from crewd.app.remembered_access import access_members, access_of
 from crewd.model.spec import DaemonSpec, OnShutdown, SupervisordOwner
 from crewd.reconcile.wanted import Wanted
 
@@ -39,11 +41,13 @@ class Memory:
             return None
 
     def settings(self) -> DaemonSpec | None:
-        """Return where it listened and recorded; None where nothing is remembered."""
+        """Return where it listened and recorded, and whom it let in; None where nothing is remembered."""
         try:
             members: Any = json.loads(Path(self.path).read_bytes())
-            return DaemonSpec(listen=str(members["listen"]), database=str(members["database"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return DaemonSpec(
+                listen=str(members["listen"]), database=str(members["database"]), **access_of(members["access"])
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def remember(self, wanted: Wanted) -> None:
@@ -56,6 +60,7 @@ class Memory:
             "stop_within_sec": within,
             "listen": own.listen,
             "database": own.database,
+            "access": access_members(own),
         }
         aside = f"{self.path}.new"
         try:

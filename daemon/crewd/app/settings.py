@@ -1,4 +1,4 @@
-"""What the daemon itself needs to know before anything is applied: where it listens, where it records.
+"""What the daemon itself needs to know before anything is applied: where it listens, who may come in, where it records.
 
 The environment goes before the file. Of a file that is broken, what it said when it was right last is what counts.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 
 from crewd.config import quantities
-from crewd.errors import TargetError
+from crewd.errors import ConfigError, Problem, TargetError
 from crewd.model.spec import DaemonSpec
 
 LISTEN, DATABASE = "CREWD_LISTEN", "CREWD_DATABASE_URL"
@@ -16,13 +16,17 @@ LISTEN, DATABASE = "CREWD_LISTEN", "CREWD_DATABASE_URL"
 def settings_from(file: DaemonSpec, environ: MutableMapping[str, str]) -> DaemonSpec:
     """Return the settings; the variables are taken out of ``environ``: a URL may hold a password, no child needs it.
 
-    An empty ``CREWD_LISTEN`` means: no TCP. Raises TargetError where a variable is wrong.
+    An empty ``CREWD_LISTEN`` means: no TCP. Raises TargetError where a variable is wrong, and ConfigError where it says
+    to listen beyond the loopback interface, and the file has no ``tls``.
     """
     found = file
     if (listen := environ.pop(LISTEN, None)) is not None:
         found = replace(found, listen=_read(quantities.listen, listen or "none", LISTEN))
     if database := environ.pop(DATABASE, ""):
         found = replace(found, database=_read(quantities.database, database, DATABASE))
+    if found.listen and found.tls is None and not quantities.loopback(found.listen.rpartition(":")[0]):
+        message = f"{found.listen} can be reached from elsewhere, so the file has to say `tls: {{certificate: …, key: …}}`"
+        raise ConfigError([Problem("environment", 0, 0, LISTEN, message)])
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from crewd.config.access_checks import check_access
 from crewd.config.accounts import Self
 from crewd.config.checks import check_logs, check_worker
 from crewd.config.keys import CREWD, SUPERVISORD, WORKER
@@ -55,6 +56,7 @@ def read_crew(
         CREWD.filled(_values(daemon)),
         SUPERVISORD.filled(_values(engine)),
     )
+    check_access(crew.daemon, daemon)
     if few and "eventlisteners" in engine:
         _check_listener_names(engine["eventlisteners"], workers, report)
     if main and not spots:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from math import inf
 from typing import Any
 
-from crewd.config import accounts, quantities
+from crewd.config import access_kinds, accounts, quantities
 from crewd.config.key import Alias, Key, Section
 from crewd.config.kinds import AbsolutePath, Choice, Duration, Flag, Parsed, Size, Text, Whole
 from crewd.config.listeners import Listeners
@@ -63,7 +63,7 @@ _UMASK = Parsed(
     {"type": ["string", "integer"], "pattern": quantities.UMASK_PATTERN, "minimum": 0, "maximum": 777},
 )
 _LISTEN = Parsed(
-    "an address of the loopback interface",
+    "an address and a port, or none",
     quantities.listen,
     {"type": "string", "pattern": quantities.LISTEN_PATTERN},
     lambda address: address or "none",
@@ -98,8 +98,42 @@ CREWD = Section(
             "listen",
             _LISTEN,
             "listen",
-            "Where metrics and health are served over TCP, on the loopback interface only; `CREWD_LISTEN` goes before "
-            "it. A change takes effect when the daemon is started next.",
+            "Where the API is served over TCP; `CREWD_LISTEN` goes before it. Beyond the loopback interface only with "
+            "`tls`. A change takes effect when the daemon is started next.",
+        ),
+        Key(
+            "tls",
+            access_kinds.TLS,
+            "tls",
+            "What TLS is spoken with on `listen`; unset: plain HTTP. Changed files take effect at a reload; "
+            "whether TLS is spoken at all is decided when the daemon starts.",
+            example="{certificate: /etc/crewd/tls/crewd.pem, key: /etc/crewd/tls/crewd.key}",
+        ),
+        Key(
+            "allowed_hosts",
+            access_kinds.HOSTS,
+            "allowed_hosts",
+            "By which names the API may be asked for over TCP, beside localhost, 127.0.0.1, [::1] and the address in "
+            "`listen`.",
+        ),
+        Key(
+            "roles",
+            access_kinds.ROLES_OF,
+            "roles",
+            "What others than root and the daemon's own user may do, by group or by certificate: viewer, operator or "
+            "admin.",
+        ),
+        Key(
+            "hmac_keys",
+            access_kinds.HMAC_KEYS,
+            "hmac_keys",
+            "Keys that programs sign their requests with, by name. The secrets stand in files of their own.",
+        ),
+        Key(
+            "trusted_proxies",
+            access_kinds.NETWORKS,
+            "trusted_proxies",
+            "Whose `X-Forwarded-For` is believed, for limits and for the audit; never for who somebody is.",
         ),
         Key(
             "database",

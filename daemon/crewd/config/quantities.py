@@ -98,19 +98,22 @@ DATABASE_PATTERN = r"^(?:sqlite|postgresql://.+)$"
 
 
 def listen(text: str) -> str:
-    """Return ``host:port`` of the loopback interface as it is written; "" for ``none``."""
+    """Return ``host:port`` as it is written; "" for ``none``."""
     if text == "none":
         return ""
     host, _, port = text.rpartition(":")
     if not re.fullmatch(LISTEN_PATTERN, text) or not 0 < int(port) < 65536:  # noqa: PLR2004 - TCP's
         raise ValueError("write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000")
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+        loopback(host)
     except ValueError:
         raise ValueError("write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000") from None
-    if not loopback:
-        raise ValueError("only the loopback interface can be listened on, for there is no access control yet")
     return text
+
+
+def loopback(host: str) -> bool:
+    """Return whether a host, as ``listen`` has it, is of the loopback interface; ValueError where it is no host."""
+    return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
 
 
 def database(text: str) -> str:

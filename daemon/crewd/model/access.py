@@ -1,6 +1,7 @@
 """Who asks, and what may be asked by whom: the words of access control. ``docs/reference/access.md`` is the promise."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -61,3 +62,34 @@ class Principal:
 
 
 ANONYMOUS = Principal("anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What TLS is spoken with: paths of PEM files."""
+
+    certificate: str
+    """Of the server, with those between it and its authority behind it."""
+    key: str
+    client_ca: str | None = None
+    """The authorities that certificates of clients must come from; None: no client is asked for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HmacKey:
+    """A key that requests are signed with; its name is public."""
+
+    secret_file: str
+    role: Role
+    workers: tuple[str, ...] = ()
+    """Globs; empty: all workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What others than root and the daemon's own user are, by the names that they are recognised by."""
+
+    groups: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    """Of the machine."""
+    certificates: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    """The common name, or a subject alternative name."""

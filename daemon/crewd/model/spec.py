@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from crewd.model.access import HmacKey, Roles, Tls
+
 SQLITE = "sqlite"
 DEFAULT_PRIORITY = 999
 LOG_BYTES = 50 * 1024 * 1024
@@ -163,7 +165,15 @@ class DaemonSpec:
     on_shutdown: OnShutdown = OnShutdown.STOP
     supervisord: SupervisordOwner = SupervisordOwner.OWN
     listen: str = "127.0.0.1:3000"
-    """Where metrics and health are served over TCP: ``host:port`` of the loopback interface; empty: nowhere."""
+    """Where the API is served over TCP, ``host:port``; empty: nowhere. Beyond the loopback interface with TLS alone."""
+    tls: Tls | None = None
+    """None: plain HTTP."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the API may be asked for over TCP, beside those of the loopback interface."""
+    roles: Roles = Roles()
+    hmac_keys: Mapping[str, HmacKey] = field(default_factory=dict[str, HmacKey])
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose word on where a request comes from is believed."""
     database: str = SQLITE
     """``sqlite``, a file in the state directory, or a ``postgresql://`` URL."""
     retention_sec: float = 30 * 86400.0

@@ -1,5 +1,12 @@
-"""Who may do what: pure. One table of routes says what each asks for; this says who has it."""
+"""Who may do what: pure. One table of routes says what each asks for; this says who has it.
 
+Rules:
+
+1. Roles are a ladder: an operator may what a viewer may, an admin everything. ``node`` and ``worker`` stand beside it.
+2. Whoever is limited to some workers is never admin: what asks for that concerns the whole crew, or runs code.
+"""
+
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from crewd.model.access import Access, Principal, Role
@@ -17,9 +24,16 @@ def permits(principal: Principal, access: Access) -> bool:
         return False
     if access in _OWN:
         return principal.role in (_OWN[access], Role.ADMIN)
+    if access is Access.ADMIN and principal.workers:
+        return False
     return _RANKS.get(principal.role, 0) >= _NEEDED[access]
 
 
 def covers(principal: Principal, worker_id: str) -> bool:
     """Return whether somebody's globs name the worker; without globs all are meant."""
     return not principal.workers or any(fnmatchcase(worker_id, glob) for glob in principal.workers)
+
+
+def strongest(roles: Iterable[Role]) -> Role | None:
+    """Return the highest on the ladder; None where there is none of them."""
+    return max(roles, key=lambda role: _RANKS.get(role, 0), default=None)
