@@ -5,15 +5,17 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crewd.api import Ports, Server
 from crewd.config.quantities import duration
+from crewd.config.secrets import secret_of
+from crewd.model.access import How, Principal, Role
 from crewd.model.home import Home
-from crewd.model.spec import CrewSpec, RestartPolicy, WorkerSpec
+from crewd.model.spec import CrewSpec, DaemonSpec, RestartPolicy, WorkerSpec
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
@@ -43,6 +45,7 @@ from harness.waiting import PATIENCE_SEC
 if TYPE_CHECKING:
     from crewd.reconcile.actions import Exit
 
+ADMIN = Principal("uid 0 pid 1", How.PEER, Role.ADMIN, uid=0, source="unix")
 POLICY = RestartPolicy(restart_sec=0.5)
 PATIENCE_STEPS = int(PATIENCE_SEC / 0.01)
 
@@ -128,6 +131,7 @@ class Crewd:
         instances: tuple[str, ...] = ("web-0", "web-1", "mail-0"),
         labels: Mapping[str, Mapping[str, str]] | None = None,
         listen: str = "",
+        access: DaemonSpec | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.supervisord = FakeSupervisord(fake_table(*instances, policy=POLICY), self.clock)
@@ -137,10 +141,11 @@ class Crewd:
         self.store = FakeStore()
         self.home = Home.under(str(root))
         self.listen = listen
-        self.wanted = wanted_of(spec_of(instances, labels))
+        self.wanted = wanted_of(replace(spec_of(instances, labels), daemon=access or DaemonSpec()))
+        self.remembered = CrewSpec(daemon=access or DaemonSpec())
         journal, service = FakeJournal(self.supervisord), FakeService()
         world = World(self.engine, self.launcher, journal, self.applier, FakeReaper(), service, self.clock)
-        self.loop = Loop(world, self._read)
+        self.loop = Loop(world, self._read, remember=lambda _wanted: self.server.changed())
         totals = Totals()
         self.recorder = Recorder(journal, self.store, self.engine, self.clock, totals)
         self.view = View(self.loop.crew, self.loop.supervision, self.loop.applies, totals, self.recorder)
@@ -160,10 +165,12 @@ class Crewd:
             auditor=self.auditor,
             metrics=lambda: self.metrics_page,
             duration=duration,
+            configured=lambda: self.view.spec or self.remembered,
+            secret=secret_of,
             wall=self.clock.time,
             boot=self.clock.monotonic,
         )
-        self.server = Server(self.ports, self.path, listen, again_sec=0.05)
+        self.server = Server(self.ports, self.path, listen, self.remembered.daemon.tls, again_sec=0.05)
         self.task: asyncio.Task[Exit]
         self.serving: asyncio.Task[None]
 

@@ -76,14 +76,12 @@ def closed(schema: Any) -> Any:
 @cache
 def described() -> Described:
     """Return what crewd says of itself: it depends on nothing."""
-    from crewd.api.app import unix_app  # noqa: PLC0415 - takes a while
+    from crewd.api.app import application  # noqa: PLC0415 - takes a while
     from crewd.api.streaming import Ending  # noqa: PLC0415 - as above
 
     any_ports: Any = _Anything()
-    app: Any = unix_app(any_ports, Ending(), tuple)
-    while not hasattr(app, "routes"):
-        app = app._app
-    [route] = [route for route in app.routes if route.path == "/openapi.json"]
+    app, _ = application(any_ports, Ending(), tuple)
+    [route] = [route for route in app.routes if getattr(route, "path", "") == "/openapi.json"]
     return Described(json.loads(route.endpoint.__self__.text()))
 
 

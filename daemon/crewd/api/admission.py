@@ -4,8 +4,8 @@ Rules:
 
 1. The first that is there counts: credentials that a request shows (a token, a signature), a client's certificate, what
    the kernel tells of the other end. Credentials that are wrong are refused, whatever else there is.
-2. Over the Unix socket the kernel knows who connected: root and the daemon's own user are admin, groups have the roles of
-   the file, and who runs a worker may report for it. The socket's mode is not relied on.
+2. Over the Unix socket the kernel knows who connected: root and the daemon's own user are admin, groups have the roles
+   of the file, and who runs a worker may report for it. The socket's mode is not relied on.
 3. Over the loopback interface the owner of the client's socket is asked for: root and the daemon's own user are admin,
    others are nobody; and so is whatever a page of another site, or somebody who speaks for others, may have sent.
    Where another interface is listened on, nobody is anybody by that.
@@ -158,7 +158,9 @@ class Admission:
         token_id = id_of(found.text)
         token = None if token_id is None else tokens.find(token_id)
         if token is None and token_id is not None and not tokens.loaded:
-            raise StoreError("cannot know the token: the tokens could not be read from the database yet", retryable=True)
+            raise StoreError(
+                "cannot know the token: the tokens could not be read from the database yet", retryable=True
+            )
         kept = digest_of("") if token is None else token.digest
         if not hmac.compare_digest(digest_of(found.text), kept) or token is None:
             raise unknown("there is no such token")

@@ -43,13 +43,9 @@ class Application:
     ) -> None:
         self._ports = ports
         self._admission = Admission(ports, rulebook)
-        description = Description()
-        handlers, health = Handlers(ports, ending), Health(ports, listening)
-        self.table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
-        self.served = _served(self.table)
-        description.of(self.served, self.table)
-        self._judged = Judged(self.table)
-        self._column = {(route.method, route.path): route.access for route in self.table}
+        self._served, table = application(ports, ending, listening)
+        self._judged = Judged(table)
+        self._column = {(route.method, route.path): route.access for route in table}
 
     def behind(self, door: Door) -> ASGIApp:
         """Return it as it is served to those who come through this door: all that is asked is noted in the audit."""
@@ -57,8 +53,20 @@ class Application:
         async def admit(scope: Scope, access: Access, whole: Whole) -> Principal:
             return await self._admission.admit(scope, access, door, whole)
 
-        gate = Gate(Idempotency(self.served, self._ports.answers), admit, self._judged.access)
+        gate = Gate(Idempotency(self._served, self._ports.answers), admit, self._judged.access)
         return Noted(gate, self._ports.auditor, self._column, self._ports.wall)
+
+
+def application(
+    ports: Ports, ending: Ending, listening: Callable[[], Sequence[str]]
+) -> tuple[FastAPI, tuple[Route, ...]]:
+    """Return what answers whoever was let in, and the table that it is made of."""
+    description = Description()
+    handlers, health = Handlers(ports, ending), Health(ports, listening)
+    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
+    app = _served(table)
+    description.of(app, table)
+    return app, table
 
 
 def _served(table: Iterable[Route]) -> FastAPI:

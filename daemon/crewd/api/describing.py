@@ -21,6 +21,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from crewd.api.envelope import JSON, encoded
+from crewd.model.access import Access
 
 if TYPE_CHECKING:
     from crewd.api.routes import Route
@@ -77,8 +78,8 @@ class Refused(TypedDict):
 
 
 REFUSALS: Mapping[int, tuple[str, str, str]] = {
-    401: ("Nobody is known by what was shown.", "AUTH_001", "cannot let you in: the token is not known"),
-    403: ("Not for you.", "AUTH_002", "cannot let user 1000 in: only root and the user that crewd runs as may ask"),
+    401: ("Nobody is known by what was shown.", "AUTH_001", "cannot let you in: there is no such token"),
+    403: ("Not for you.", "AUTH_002", "cannot let uid 1000 pid 42 do this: it takes operator, not the role viewer"),
     404: ("There is nothing of that name.", "WORKER_001", "cannot find wbe: no worker, instance or label of that name"),
     409: ("It cannot be done as things are.", "WORKER_003", "cannot start web: it is being removed"),
     412: ("It has changed meanwhile.", "CONFLICT", "cannot change web: it has changed meanwhile"),
@@ -90,7 +91,7 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
 }
 """For each status what it means, and an example: the code and the message."""
 COMMON = (403, 413, 422, 429, 500, 503)
-"""Of every route; 404 of every route with a name in its path, 409 of every POST, too."""
+"""Of every route; 401 where not anyone may ask, 404 where there is a name in the path, 409 of every POST, too."""
 
 
 class Description:
@@ -167,8 +168,9 @@ def _responses(row: "Route", schemas: Mapping[Any, Any]) -> dict[str, Any]:
             header = {"description": meaning, "schema": {"type": "string"}}
             response.setdefault("headers", {})[name] = header
     named = (404,) if "{" in row.path else ()
+    known = () if row.access is Access.ANYONE else (401,)
     keyed = (409,) if row.method == "POST" else ()  # by its Idempotency-Key
-    for status in sorted({*COMMON, *named, *keyed, *row.answer.refuses}):
+    for status in sorted({*COMMON, *known, *named, *keyed, *row.answer.refuses}):
         found.setdefault(str(status), {"$ref": f"#/components/responses/Refusal{status}"})
     return found
 

@@ -28,9 +28,7 @@ class Span:
     until: float | None = None
 
 
-def wanted(
-    ports: Ports, principal: Principal, names: Sequence[str], types: Sequence[str], *, gone: bool
-) -> Wanted:
+def wanted(ports: Ports, principal: Principal, names: Sequence[str], types: Sequence[str], *, gone: bool) -> Wanted:
     """Return which events are asked for; raises UnknownNames, and Refused where somebody may not see any of a name's.
 
     ``gone``: a name that looks like an instance's may be that of one which is no more. Who is limited to some workers

@@ -4,8 +4,8 @@ Rules:
 
 1. Whoever connects is known before the first request: ``scope["state"]["caller"]``.
 2. Nobody holds a connection for nothing: a request has REQUEST_SEC to come, an answer LINGER_SEC to be read.
-3. No more than CONNECTIONS at a listener; one too many is closed at once. Over the Unix socket the last RESERVED of them
-   are for root and the daemon's own user: nobody else can keep them out.
+3. No more than CONNECTIONS at a listener; one too many is closed at once. Over the Unix socket the last RESERVED of
+   them are for root and the daemon's own user: nobody else can keep them out.
 """
 
 import asyncio

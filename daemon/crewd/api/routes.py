@@ -83,7 +83,7 @@ class Judged:
 
     def access(self, method: str, path: str) -> Access:
         """Return what is asked of whoever asks for this."""
-        for of, pattern, access in self._rows:
+        for of, pattern, asked in self._rows:
             if of == method and pattern.match(path):
-                return access
+                return asked
         return self.ELSEWHERE

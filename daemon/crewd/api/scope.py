@@ -1,4 +1,4 @@
-"""For which workers somebody may ask: whoever is limited to some is told nothing of the others, not even that there are.
+"""For which workers somebody may ask: who is limited to some is told nothing of the others, not even that they exist.
 
 Rules:
 

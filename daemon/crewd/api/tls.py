@@ -54,24 +54,21 @@ class Certificates:
 
     async def context(self) -> ssl.SSLContext:
         """Return it; raises TargetError where there is none yet. What was good holds until something better is."""
-        if self._context is not None and self._configured() is self._of:
-            return self._context
         async with self._making:
             spec = self._configured()
             if self._context is None or spec is not self._of:
-                await self._make(spec)
-        return self._context
+                self._context = await self._made(spec.daemon.tls or self._tls)
+                self._of = spec
+            return self._context
 
-    async def _make(self, spec: CrewSpec) -> None:
-        tls = spec.daemon.tls or self._tls
+    async def _made(self, tls: Tls) -> ssl.SSLContext:
         try:
-            self._context = await asyncio.to_thread(context_of, tls)
-            self._of = spec
+            return await asyncio.to_thread(context_of, tls)
         except TargetError as error:
             if self._context is None:
                 raise
-            self._of = spec
             _log.error("going on with the certificate as it was", why=str(error))
+            return self._context
 
 
 class Doorstep:
@@ -102,7 +99,7 @@ class _Early(asyncio.Protocol):
         """Keep it."""
         self.data += data
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """There is nobody any more to hand over."""
         self.gone = True
 

@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 from crewd.api import Ports, Server
@@ -19,10 +19,11 @@ from crewd.app.service import Systemd
 from crewd.app.settings import settings_from
 from crewd.config import load, quantities
 from crewd.config.home import home_from
+from crewd.config.secrets import secret_of
 from crewd.errors import ConfigError, CrewdError
 from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
-from crewd.model.spec import DaemonSpec
+from crewd.model.spec import CrewSpec, DaemonSpec
 from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.control import Control
@@ -104,7 +105,14 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         service=service,
         clock=clock,
     )
-    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), memory.remember)
+    changes: list[Callable[[], object]] = []
+
+    def remember(wanted: Wanted) -> None:
+        memory.remember(wanted)
+        for told in changes:
+            told()
+
+    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), remember)
     _listen_to_signals(loop)
     store = store_of(settings.database, home)
     view = _view(loop, world, store)
@@ -112,6 +120,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     metrics = Metrics(view, calls)
     tokens, audit = KnownTokens(SqlTokens(store), clock), SqlAudit(store)
     auditor = Auditor(audit, clock, view.backlog, lambda: _audit_retention(view))
+    remembered = CrewSpec(daemon=settings)
     ports = Ports(
         view,
         control,
@@ -123,14 +132,18 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         auditor,
         metrics.render,
         quantities.duration,
+        lambda: view.spec or remembered,
+        secret_of,
         lambda: _drift(view),
     )
+    server = Server(ports, home.socket, settings.listen, settings.tls)
+    changes.append(server.changed)
     parts = {
         "recorder": view.recorder.run,
         "tokens": tokens.run,
         "auditor": auditor.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
-        "server": Server(ports, home.socket, settings.listen).serve,
+        "server": server.serve,
     }
     settled = asyncio.get_running_loop().call_later(SETTLED_SEC, _settle)
     try:

@@ -25,7 +25,9 @@ def settings_from(file: DaemonSpec, environ: MutableMapping[str, str]) -> Daemon
     if database := environ.pop(DATABASE, ""):
         found = replace(found, database=_read(quantities.database, database, DATABASE))
     if found.listen and found.tls is None and not quantities.loopback(found.listen.rpartition(":")[0]):
-        message = f"{found.listen} can be reached from elsewhere, so the file has to say `tls: {{certificate: …, key: …}}`"
+        message = (
+            f"{found.listen} can be reached from elsewhere, so the file has to say `tls: {{certificate: …, key: …}}`"
+        )
         raise ConfigError([Problem("environment", 0, 0, LISTEN, message)])
     return found
 

@@ -62,7 +62,9 @@ def _check_tls(tls: Tls, setting: Setting) -> None:
     try:
         context.load_cert_chain(tls.certificate, tls.key, password=lambda: "")
     except (OSError, ValueError) as cause:
-        setting.spot.refuse(f"{tls.certificate} and {tls.key} are no certificate and its key without a passphrase: {cause}")
+        setting.spot.refuse(
+            f"{tls.certificate} and {tls.key} are no certificate and its key without a passphrase: {cause}"
+        )
         return
     if tls.client_ca is None:
         return

@@ -206,7 +206,9 @@ TLS = Members(
     "a mapping with certificate and key",
     Tls,
     (
-        Member("certificate", AbsolutePath(), "The server's certificate, PEM, those up to its authority behind it.", True),
+        Member(
+            "certificate", AbsolutePath(), "The server's certificate, PEM, those up to its authority behind it.", True
+        ),
         Member("key", AbsolutePath(), "Its private key, PEM, without a passphrase; nobody else may read it.", True),
         Member(
             "client_ca",
@@ -231,17 +233,18 @@ ROLES_OF = Members(
         ),
     ),
 )
+HMAC_KEY = Members(
+    "a mapping with secret_file and role",
+    HmacKey,
+    (
+        Member("secret_file", AbsolutePath(), "The file with the secret, which nobody else may read.", required=True),
+        Member("role", RoleWord(), "What a request that is signed with it may do.", required=True),
+        Member("workers", _GLOBS, "Globs of the workers that it is for; without them all. Not for admins."),
+    ),
+)
 HMAC_KEYS = ByName(
     "a mapping of names to keys",
     Text("a key's name: letters, digits, _ . -", NAME_PATTERN, _NAME_MOST),
-    Members(
-        "a mapping with secret_file and role",
-        HmacKey,
-        (
-            Member("secret_file", AbsolutePath(), "The file with the secret, which nobody else may read.", True),
-            Member("role", RoleWord(), "What a request that is signed with it may do.", True),
-            Member("workers", _GLOBS, "Globs of the workers that it is for; without them all. Not for admins."),
-        ),
-    ),
+    HMAC_KEY,
     NAME_PATTERN,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from crewd.config.access_kinds import HMAC_KEY, ROLES_OF, TLS
 from crewd.config.key import Key, Section
 from crewd.config.keys import CREWD, SUPERVISORD, WORKER
 from crewd.config.kinds import DURATION_MOST_SEC
@@ -38,6 +39,23 @@ that ends in `.yml` is not read, with a warning.
   aliases expanded, nested at most {DEPTH_MOST} deep.
 """
 
+_ACCESS = """\
+### Members of `tls`, `roles` and `hmac_keys`
+
+Who is let in, and as whom, is explained in [Access](access.md). A key of `hmac_keys` has the members below its name.
+
+```yaml
+crewd:
+  allowed_hosts: [crewd.example.org]
+  roles:
+    groups: {root: admin}
+    certificates: {deployment.example.org: operator}
+```
+
+| key | type | meaning |
+| --- | --- | --- |
+"""
+
 _DEFAULTS = """\
 ## `defaults`
 
@@ -70,7 +88,9 @@ def reference() -> str:
     absent = ", ".join(f"`{key.name}`" for key in WORKER.keys if not key.in_defaults)
     parts = [
         _HEAD,
-        *(f"## `{section.name}`\n\n{section.help}\n\n{_table(section)}" for section in (CREWD, SUPERVISORD)),
+        f"## `{CREWD.name}`\n\n{CREWD.help}\n\n{_table(CREWD)}",
+        _ACCESS + "".join(_member_rows()),
+        f"## `{SUPERVISORD.name}`\n\n{SUPERVISORD.help}\n\n{_table(SUPERVISORD)}",
         _DEFAULTS.format(absent=absent),
         f"{_WORKERS}\n{_table(WORKER)}",
         f"{_OTHER_NAMES}\n{_aliases()}",
@@ -80,6 +100,12 @@ def reference() -> str:
 
 def _table(section: Section[Any]) -> str:
     return "| key | type | default | meaning |\n| --- | --- | --- | --- |\n" + "".join(_rows(section))
+
+
+def _member_rows() -> Iterator[str]:
+    for path, members in (("tls", TLS), ("roles", ROLES_OF), ("hmac_keys.NAME", HMAC_KEY)):
+        for member in members.members:
+            yield f"| `{path}` `{member.name}` | {_cell(member.kind.words)} | {_cell(member.help)} |\n"
 
 
 def _rows(section: Section[Any]) -> Iterator[str]:

@@ -34,7 +34,9 @@ def read_secret(path: str) -> bytes:
     if len(secret) > SECRET_MOST:
         raise ValueError(f"it has more than {SECRET_MOST} bytes")
     if len(secret) < SECRET_LEAST:
-        raise ValueError(f"it has less than {SECRET_LEAST} bytes: write, for instance, what `openssl rand -hex 32` says")
+        raise ValueError(
+            f"it has less than {SECRET_LEAST} bytes: write, for instance, what `openssl rand -hex 32` says"
+        )
     return secret
 
 

@@ -170,7 +170,7 @@ class DaemonSpec:
     """None: plain HTTP."""
     allowed_hosts: tuple[str, ...] = ()
     """Names by which the API may be asked for over TCP, beside those of the loopback interface."""
-    roles: Roles = Roles()
+    roles: Roles = field(default_factory=Roles)
     hmac_keys: Mapping[str, HmacKey] = field(default_factory=dict[str, HmacKey])
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose word on where a request comes from is believed."""

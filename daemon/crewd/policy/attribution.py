@@ -41,4 +41,3 @@ def shown(address: Address, *, mapped: bool = False) -> str:
     words = (packed[at : at + _WORD_BYTES] for at in range(0, len(packed), _WORD_BYTES))
     digits = "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
     return f"{digits}:{address.port:04X}"
-

@@ -1,7 +1,7 @@
 """Requests that are signed with a shared key (HMAC-SHA256): pure. The recipe: ``docs/reference/access.md``.
 
-``Authorization: CREWD-HMAC-SHA256 key=NAME, timestamp=SECONDS, nonce=TEXT, signature=HEX``. What is signed is five lines
-after the word: method, path with its query as it is sent, timestamp, nonce, SHA-256 of the body.
+``Authorization: CREWD-HMAC-SHA256 key=NAME, timestamp=SECONDS, nonce=TEXT, signature=HEX``. Six lines are signed: that
+word, the method, the path with its query as it is sent, the timestamp, the nonce, the SHA-256 of the body.
 
 Rules:
 

@@ -15,7 +15,7 @@ from crewd.api.event_stream import Begin, EventStream
 from crewd.api.handlers import EVENTS_MOST
 from crewd.reconcile.bulletin import WAITING_MOST
 from crewd.reconcile.port import ApplyFailed, ApplyRefused
-from harness.api import Crewd, UnixConnection, running, until
+from harness.api import ADMIN, Crewd, UnixConnection, running, until
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ async def test_the_api_describes_itself(crewd: Crewd) -> None:
     async with running(crewd):
         described = (await crewd.ask("GET", "/openapi.json")).json
 
-        assert described["paths"]["/api/v1/workers"]["get"]["x-access"] == "admin"
+        assert described["paths"]["/api/v1/workers"]["get"]["x-access"] == "viewer"
         assert described["paths"]["/healthz"]["get"]["x-access"] == "anyone"
         assert (await crewd.ask("GET", "/docs")).status == 404
 
@@ -395,7 +395,7 @@ async def test_a_stream_without_a_database_is_of_now(crewd: Crewd) -> None:
 async def test_a_reader_that_does_not_keep_up_is_told_and_dropped(crewd: Crewd) -> None:
     """Nobody waits for it; what it got is whole up to there."""
     async with running(crewd, serving=False):
-        stream = EventStream(crewd.ports, wanted(crewd.ports, [], [], gone=False))
+        stream = EventStream(crewd.ports, wanted(crewd.ports, ADMIN, [], [], gone=False))
         async with aclosing(stream.messages(Begin())) as messages:
             await anext(messages)
             await anext_soon(crewd, messages)
@@ -428,7 +428,7 @@ async def news(crewd: Crewd, listener):
 async def test_a_silent_stream_is_kept_alive(crewd: Crewd) -> None:
     """Whoever reads can tell silence from an end."""
     async with running(crewd, serving=False):
-        stream = EventStream(crewd.ports, wanted(crewd.ports, [], [], gone=False), keepalive_sec=0.01)
+        stream = EventStream(crewd.ports, wanted(crewd.ports, ADMIN, [], [], gone=False), keepalive_sec=0.01)
         async with aclosing(stream.messages(Begin())) as messages:
             assert [await anext(messages), await anext(messages)] == [b": events\n\n", b": keepalive\n\n"]
 

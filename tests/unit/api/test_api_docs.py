@@ -10,7 +10,7 @@ from crewd.api.envelope import encoded
 from crewd.api.events import stored_event
 from crewd.api.shapes.access import Audit, CreatedToken, Entry, RevokedToken, Tokens
 from crewd.reconcile.storage import Row, StoredEvent
-from harness.api import Crewd, running
+from harness.api import ADMIN, Crewd, running
 from harness.described import described
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/api.md").read_text()
@@ -72,7 +72,7 @@ async def test_each_member_of_an_answer_is_documented(tmp_path: Path) -> None:
     async with running(crewd, serving=False):
         crewd.supervisord.crash("web-0")
         await crewd.advance(0)
-        crew = json.loads(encoded(CrewShapes(crewd.ports).all([], Page())))
+        crew = json.loads(encoded(CrewShapes(crewd.ports).all(ADMIN, [], Page())))
         line = '{"v":1,"seq":1,"boottime":1.0,"at":1.0,"type":"succeeded","instance":"web-0"}'
         event = stored_event(StoredEvent(1, Row("g", 1, 1.0, "succeeded", "web-0", line)))
 

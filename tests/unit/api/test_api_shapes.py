@@ -15,7 +15,7 @@ from crewd.model.spec import CrewSpec, RestartPolicy, WorkerSpec
 from crewd.model.states import ProcessState, Status
 from crewd.reconcile.port import Usage
 from crewd.reconcile.selecting import UnknownNames
-from harness.api import Crewd
+from harness.api import ADMIN, Crewd
 from harness.views import shown
 
 BOOT, WALL = 1000.0, 1_800_000_000.0
@@ -151,7 +151,7 @@ def test_pages_fit_together(tmp_path: Path) -> None:
     made = shapes(tmp_path, {f"w{number}-0": RUNS for number in range(5)})
     names, cursor = [], None
     while True:
-        page = made.all([], Page(limit=2, cursor=cursor))
+        page = made.all(ADMIN, [], Page(limit=2, cursor=cursor))
         names += [worker["worker_id"] for worker in page["workers"]]
         assert page["summary"] == {"workers": 5, "instances": 5, "by_status": {"running": 5}}
         if (cursor := page["next_cursor"]) is None:
@@ -164,18 +164,18 @@ def test_a_list_holds_what_was_asked_for(tmp_path: Path) -> None:
     """By name, and by the worker's status."""
     made = shapes(tmp_path, {"web-0": RUNS, "web-1": RUNS, "mail-0": WAITS})
 
-    [by_name] = read(made.all(["web-1"], Page()))["workers"]
-    crashed = made.all([], Page(statuses={Status.CRASHED}))
+    [by_name] = read(made.all(ADMIN, ["web-1"], Page()))["workers"]
+    crashed = made.all(ADMIN, [], Page(statuses={Status.CRASHED}))
 
     assert [one["instance"] for one in by_name["instances"]] == ["web-1"]
     assert [worker["worker_id"] for worker in crashed["workers"]] == ["mail"]
     with pytest.raises(UnknownNames):
-        made.all(["wbe"], Page())
+        made.all(ADMIN, ["wbe"], Page())
 
 
 def test_a_crew_of_nobody_is_an_answer(tmp_path: Path) -> None:
     """Before the first configuration there is nobody, and that is no mistake."""
-    answer = read(shapes(tmp_path, {}).all([], Page()))
+    answer = read(shapes(tmp_path, {}).all(ADMIN, [], Page()))
 
     assert answer["workers"] == []
     assert answer["configuration"]["in_force"] is False

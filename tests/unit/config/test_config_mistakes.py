@@ -14,8 +14,7 @@ STATUS = "expects a number from 0 to 255 or a signal's name such as SIGTERM"
 LOG = "expects auto, none, or an absolute path (in which {instance} stands for the instance's name)"
 SHELL = "and no shell is used: quote it, or write [sh, -c, '…'] to have a shell"
 CUT = "holds white space at an end, or before ; or #, which supervisord cuts: change it"
-LISTEN = "expects an address of the loopback interface"
-LOOPBACK = "only the loopback interface can be listened on, for there is no access control yet"
+LISTEN = "expects an address and a port, or none"
 ADDRESS = "write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000"
 UNKNOWN = "unknown key: remove it; `crewd schema --sample` shows all there are"
 
@@ -249,14 +248,11 @@ FILES = [
     ("workers: {w: [a]}\n", "1:14: workers.w: expects a mapping of keys, found a list"),
     ("workers:\n  w:\n", "2:3: workers.w: command is missing: write the program to run"),
     ("workers:\n  w: {name: x}\n", "2:3: workers.w: command is missing: write the program to run"),
-    ("crewd: {roles: x}\n", f"1:9: crewd.roles: {UNKNOWN}"),
+    ("crewd: {rolls: x}\n", "1:9: crewd.rolls: unknown key: did you mean roles?"),
+    ("crewd: {reset: x}\n", f"1:9: crewd.reset: {UNKNOWN}"),
     ("crewd: {listen: x}\n", f"1:17: crewd.listen: {LISTEN}, found x: {ADDRESS}"),
     ("crewd: {listen: '[::1]'}\n", f'1:17: crewd.listen: {LISTEN}, found "[::1]": {ADDRESS}'),
     ("crewd: {listen: 127.0.0.1:70000}\n", f'1:17: crewd.listen: {LISTEN}, found "127.0.0.1:70000": {ADDRESS}'),
-    (
-        "crewd: {listen: 0.0.0.0:3000}\n",
-        f'1:17: crewd.listen: {LISTEN}, found "0.0.0.0:3000": {LOOPBACK}',
-    ),
     (
         "crewd: {database: mysql://me:secret@host/db}\n",
         "1:19: crewd.database: expects a database: write sqlite, or postgresql://user:password@host:port/name",

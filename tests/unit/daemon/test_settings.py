@@ -3,7 +3,8 @@
 import pytest
 
 from crewd.app.settings import settings_from
-from crewd.errors import TargetError
+from crewd.errors import ConfigError, TargetError
+from crewd.model.access import Tls
 from crewd.model.spec import DaemonSpec
 
 FILE = DaemonSpec(listen="127.0.0.1:3001", database="postgresql://a@b/c")
@@ -32,7 +33,7 @@ def test_an_empty_address_means_no_tcp() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("CREWD_LISTEN", "0.0.0.0:3000"), ("CREWD_LISTEN", "x"), ("CREWD_DATABASE_URL", "mysql://me:secret@h/d")],
+    [("CREWD_LISTEN", "0.0.0.0"), ("CREWD_LISTEN", "x"), ("CREWD_DATABASE_URL", "mysql://me:secret@h/d")],
 )
 def test_a_wrong_variable_is_named_and_not_repeated(name: str, text: str) -> None:
     """It may hold a password."""
@@ -41,3 +42,15 @@ def test_a_wrong_variable_is_named_and_not_repeated(name: str, text: str) -> Non
 
     assert name in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_the_variable_opens_nothing_that_the_file_has_no_tls_for() -> None:
+    """As the file itself cannot: it is a mistake of the configuration, told as one."""
+    with pytest.raises(ConfigError) as refused:
+        settings_from(FILE, {"CREWD_LISTEN": "0.0.0.0:3000"})
+    secured = settings_from(DaemonSpec(tls=Tls("/c", "/k")), {"CREWD_LISTEN": "0.0.0.0:3000"})
+
+    assert [(one.path, one.message[:37]) for one in refused.value.problems] == [
+        ("CREWD_LISTEN", "0.0.0.0:3000 can be reached from else")
+    ]
+    assert secured.listen == "0.0.0.0:3000"
