@@ -1,0 +1,185 @@
+"""Too much: wrong credentials, connections and requests of those who are not root; and whose word counts."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from crewd.api import gate, protocol
+from crewd.api.admission import FAILURES, FAILURES_SEC
+from crewd.model.access import HmacKey, Role, Roles
+from crewd.model.spec import DaemonSpec
+from crewd.policy.signing import Question, sign
+from crewd.reconcile.tokens import Token, digest_of, minted
+from harness.api import Answer, Crewd, exchange, running, until
+from harness.prometheus import free_port
+from harness.strangers import NOBODY, Asked, Who, ask_as, open_way
+from harness.waiting import PATIENCE_SEC
+
+CREW = "/api/v1/workers"
+WRONG = {"Authorization": f"Bearer {minted()[1]}"}
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@asynccontextmanager
+async def listening(root: Path, **access: object) -> AsyncIterator[Crewd]:
+    """Let one run that listens on the loopback interface."""
+    crewd = Crewd(root, listen=f"127.0.0.1:{free_port()}", access=DaemonSpec(**access))
+    async with running(crewd):
+        await until(lambda: not crewd.server.troubles() and crewd.known_tokens.loaded)
+        yield crewd
+
+
+async def ask(crewd: Crewd, **headers: str) -> Answer:
+    """Ask for the crew over TCP."""
+    connection = HTTPConnection(crewd.listen, timeout=PATIENCE_SEC)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await asyncio.to_thread(exchange, connection, "GET", CREW, None, named)
+
+
+async def token_of(crewd: Crewd, role: Role) -> dict[str, str]:
+    """Return the header with a new token."""
+    token_id, text = minted()
+    await crewd.known_tokens.add(Token(token_id, digest_of(text), role))
+    return {"Authorization": f"Bearer {text}"}
+
+
+async def test_who_is_wrong_too_often_has_to_wait(tmp_path: Path) -> None:
+    """Whatever they show then; who shows nothing is not concerned; after a while all is as before."""
+    async with listening(tmp_path) as crewd:
+        right = await token_of(crewd, Role.VIEWER)
+        wrong = [await ask(crewd, **WRONG) for _ in range(FAILURES)]
+        late = [await ask(crewd, **WRONG), await ask(crewd, **right)]
+
+        assert {(one.status, one.code) for one in wrong} == {(401, "AUTH_001")}
+        assert {(one.status, one.code) for one in late} == {(429, "RATE_001")}
+        assert 0 < int(late[0].headers["retry-after"]) <= FAILURES_SEC
+        assert (await ask(crewd)).status == 200
+        crewd.clock.advance(FAILURES_SEC + 1)
+        assert (await ask(crewd, **right)).status == 200
+
+
+@root_only
+async def test_who_is_wrong_keeps_nobody_else_out(tmp_path: Path) -> None:
+    """On this machine each user is counted for themselves, over both listeners together."""
+    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+        await open_way(Path(crewd.path))
+        right = await token_of(crewd, Role.VIEWER)
+        wrong = [Asked("GET", CREW, tuple(WRONG.items()))] * (FAILURES // 2)
+        there = await ask_as(Who(NOBODY), crewd.listen, wrong)
+        here = await ask_as(Who(NOBODY), crewd.path, [*wrong, *wrong[:1]])
+
+        assert [one.status for one in (*there, *here)] == [401] * FAILURES + [429]
+        assert (await ask(crewd, **right)).status == 200
+
+
+async def test_a_trusted_proxy_s_clients_are_counted_for_themselves(tmp_path: Path) -> None:
+    """By what it says of them; the audit has it, too. Of anybody else nothing is believed."""
+    async with listening(tmp_path, trusted_proxies=("127.0.0.0/8",)) as crewd:
+        right = await token_of(crewd, Role.VIEWER)
+        for _ in range(FAILURES):
+            await ask(crewd, **WRONG, X_Forwarded_For="203.0.113.9, 192.0.2.1")
+        same = await ask(crewd, **right, X_Forwarded_For="192.0.2.1")
+        other = await ask(crewd, **right, X_Forwarded_For="192.0.2.2")
+        await crewd.auditor.settled(PATIENCE_SEC)
+
+        assert (same.status, other.status) == (429, 200)
+        assert crewd.audit.stored[0].source == "192.0.2.1"
+    async with listening(tmp_path / "untrusted") as crewd:
+        right = await token_of(crewd, Role.VIEWER)
+        for number in range(FAILURES):
+            await ask(crewd, **WRONG, X_Forwarded_For=f"192.0.2.{number}")
+        await crewd.auditor.settled(PATIENCE_SEC)
+
+        assert (await ask(crewd, **right, X_Forwarded_For="192.0.2.200")).status == 429
+        assert {one.source.rpartition(":")[0] for one in crewd.audit.stored} == {"127.0.0.1"}
+
+
+async def test_a_trusted_proxy_lets_nobody_in(tmp_path: Path) -> None:
+    """It may say where somebody comes from, never who they are: though it runs as root."""
+    async with listening(tmp_path, trusted_proxies=("127.0.0.0/8",)) as crewd:
+        refused = await ask(crewd, X_Forwarded_For="127.0.0.1")
+
+        assert (refused.status, refused.code) == (401, "AUTH_001")
+
+
+async def test_tokens_that_could_not_be_read_yet_are_said(tmp_path: Path) -> None:
+    """Nobody is called a stranger for it, and it is no failure; what is known stays known without the database."""
+    crewd = Crewd(tmp_path, listen=f"127.0.0.1:{free_port()}")
+    token_id, text = minted()
+    crewd.tokens.kept[token_id] = Token(token_id, digest_of(text), Role.VIEWER)
+    crewd.tokens.trouble = "it is away"
+    shown = {"Authorization": f"Bearer {text}"}
+    async with running(crewd):
+        await until(lambda: not crewd.server.troubles())
+        away = [await ask(crewd, **shown) for _ in range(FAILURES + 1)]
+        crewd.tokens.trouble = ""
+        await crewd.known_tokens.refresh()
+        back = await ask(crewd, **shown)
+        crewd.tokens.trouble = "it is away again"
+
+        assert {(one.status, one.code) for one in away} == {(503, "STORE_001")}
+        assert back.status == 200
+        assert (await ask(crewd, **shown)).status == 200
+
+
+async def test_bodies_are_read_for_few_whose_signature_is_not_known_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows the name of a key cannot fill the memory."""
+    monkeypatch.setattr("crewd.api.admission.SIGNED_AT_ONCE", 2)
+    (tmp_path / "secret").write_text("s" * 32)
+    (tmp_path / "secret").chmod(0o600)
+    keys = {"k": HmacKey(f"{tmp_path}/secret", Role.OPERATOR)}
+    async with listening(tmp_path, hmac_keys=keys) as crewd:
+        header = sign(b"x" * 32, "k", Question("POST", CREW), int(crewd.clock.time()), "n" * 16)
+        host, port = crewd.listen.split(":")
+        head = (
+            f"POST {CREW} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {header}\r\nContent-Length: 1000000\r\n\r\n{{"
+        )
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        for _, writer in held:
+            writer.write(head.encode())
+        reader, writer = await asyncio.open_connection(host, int(port))
+        await until(lambda: crewd.server._app._admission._reading == 2)
+        writer.write(head.encode())
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SEC)
+        for _, one in (*held, (reader, writer)):
+            one.close()
+
+        assert answer.startswith(b"HTTP/1.1 429")
+
+
+@root_only
+async def test_others_connections_leave_some_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of them there are."""
+    monkeypatch.setattr(protocol, "CONNECTIONS", 4)
+    monkeypatch.setattr(protocol, "RESERVED", 2)
+    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+        await open_way(Path(crewd.path))
+        held = [await asyncio.open_unix_connection(crewd.path) for _ in range(2)]
+        with pytest.raises(AssertionError, match=r"ConnectionReset|RemoteDisconnected|BrokenPipe"):
+            await ask_as(Who(NOBODY), crewd.path, [Asked("GET", "/healthz")])
+
+        assert (await crewd.get("/workers")).status == 200
+        for _, writer in held:
+            writer.close()
+        assert (await crewd.get("/workers")).status == 200
+        [free] = await ask_as(Who(NOBODY), crewd.path, [Asked("GET", "/healthz")])
+        assert free.status == 200
+
+
+@root_only
+async def test_others_requests_leave_some_for_admins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams of theirs that go on for ever, for instance."""
+    monkeypatch.setattr(gate, "RESERVED", gate.REQUESTS)
+    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+        await open_way(Path(crewd.path))
+        [busy] = await ask_as(Who(NOBODY), crewd.path, [Asked("GET", "/healthz")])
+
+        assert (busy.status, busy.code) == (429, "RATE_001")
+        assert (await crewd.get("/workers")).status == 200
