@@ -102,12 +102,18 @@ def _groups_of(peer: Peer) -> frozenset[int]:
 
 
 def _owner(client: Address, server: Address) -> int | None:
+    """Return the owner, looked up twice: a line is not of one moment, and its socket may be closed in between."""
+    found = _look_up(client, server)
+    return found if found is not None and found == _look_up(client, server) else None
+
+
+def _look_up(client: Address, server: Address) -> int | None:
     for table in TABLES:
         try:
-            lines = Path(table).read_text(encoding="ascii").splitlines()
+            text = Path(table).read_text(encoding="ascii")
         except OSError:  # a kernel without IPv6
             continue
-        if (uid := owner(lines, client, server)) is not None:
+        if (uid := owner(text, client, server)) is not None:
             return uid
     return None
 

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import orjson
 
+from crewd.reconcile.tokens import without_secrets
+
 JSON = "application/json"
 
 
@@ -40,9 +42,9 @@ def success(data: object) -> bytes:
 
 
 def failure(code: str, message: str, details: Mapping[str, Any]) -> bytes:
-    """Return the envelope of a no."""
+    """Return the envelope of a no. Where somebody put a token into a name or a path, it does not come back."""
     error = {"code": code, "message": message, "details": dict(details)}
-    return encoded({"success": False, "message": message, "error": error})
+    return without_secrets(encoded({"success": False, "message": message, "error": error}).decode()).encode()
 
 
 def iso(unix: float | None) -> str | None:

@@ -6,11 +6,11 @@ belongs to nobody any more, and the kernel shows it as root's.
 
 import ipaddress
 import sys
-from collections.abc import Iterable
 from typing import NamedTuple
 
 _ESTABLISHED = "01"
-_LOCAL, _REMOTE, _STATE, _UID, _INODE = 1, 2, 3, 7, 9
+_LINE_MOST = 512
+_STATE, _UID, _INODE = 3, 7, 9
 _IPV6 = 6
 _WORD_BYTES = 4
 
@@ -22,16 +22,20 @@ class Address(NamedTuple):
     port: int
 
 
-def owner(lines: Iterable[str], client: Address, server: Address) -> int | None:
-    """Return the uid that owns the client's end; None where no line names it."""
-    ends = {(shown(client, mapped=mapped), shown(server, mapped=mapped)) for mapped in (False, True)}
-    for line in lines:
-        fields = line.split()
-        if len(fields) <= _INODE or (fields[_LOCAL], fields[_REMOTE]) not in ends:
-            continue
-        held = fields[_INODE] != "0" and fields[_UID].isdecimal()
-        return int(fields[_UID]) if fields[_STATE] == _ESTABLISHED and held else None
+def owner(table: str, client: Address, server: Address) -> int | None:
+    """Return the uid that owns the client's end; None where no line names it. There may be thousands of lines."""
+    for mapped in (False, True):
+        at = table.find(f": {shown(client, mapped=mapped)} {shown(server, mapped=mapped)} ")
+        if at >= 0:
+            return _uid(table[at : at + _LINE_MOST].partition("\n")[0].split())
     return None
+
+
+def _uid(fields: list[str]) -> int | None:
+    """Return whose the socket of a line is, whose fields begin with the colon behind its number."""
+    if len(fields) <= _INODE or not fields[_UID].isdecimal():
+        return None
+    return int(fields[_UID]) if fields[_STATE] == _ESTABLISHED and fields[_INODE] != "0" else None
 
 
 def shown(address: Address, *, mapped: bool = False) -> str:

@@ -24,6 +24,11 @@ def line(local: str, remote: str, state: str, uid: int, inode: int) -> str:
     )
 
 
+def named(lines: list[str]) -> int | None:
+    """Return whom a table of these lines names."""
+    return owner("".join(f"{one}\n" for one in lines), CLIENT, SERVER)
+
+
 LOCAL, REMOTE = "0100007F:D431", "0100007F:0BB8"
 LINES = [
     HEAD,
@@ -36,29 +41,29 @@ LINES = [
 @little
 def test_the_client_s_own_end_names_its_owner() -> None:
     """Not the server's end of the same connection, nor a neighbour's."""
-    assert owner([*LINES, line(LOCAL, REMOTE, "01", 1000, 4713)], CLIENT, SERVER) == 1000
+    assert named([*LINES, line(LOCAL, REMOTE, "01", 1000, 4713)]) == 1000
 
 
 @little
 def test_nobody_is_named_where_there_is_no_such_line() -> None:
     """Nor by half a line."""
-    assert owner(LINES, CLIENT, SERVER) is None
-    assert owner([*LINES, f"   9: {LOCAL} {REMOTE} 01"], CLIENT, SERVER) is None
-    assert owner([], CLIENT, SERVER) is None
+    assert named(LINES) is None
+    assert named([*LINES, f"   9: {LOCAL} {REMOTE} 01"]) is None
+    assert named([]) is None
 
 
 @little
 @pytest.mark.parametrize("state", ["02", "03", "04", "05", "06", "07", "08", "09", "0B"])
 def test_a_connection_that_is_ending_has_no_owner(state: str) -> None:
     """The kernel shows uid 0 for a socket that its process has closed: whoever hangs up at once would be root."""
-    assert owner([*LINES, line(LOCAL, REMOTE, state, 0, 0)], CLIENT, SERVER) is None
-    assert owner([*LINES, line(LOCAL, REMOTE, state, 0, 4713)], CLIENT, SERVER) is None
+    assert named([*LINES, line(LOCAL, REMOTE, state, 0, 0)]) is None
+    assert named([*LINES, line(LOCAL, REMOTE, state, 0, 4713)]) is None
 
 
 @little
 def test_a_socket_that_no_process_holds_has_no_owner() -> None:
     """Even where it is said to be established."""
-    assert owner([*LINES, line(LOCAL, REMOTE, "01", 0, 0)], CLIENT, SERVER) is None
+    assert named([*LINES, line(LOCAL, REMOTE, "01", 0, 0)]) is None
 
 
 @little
@@ -82,7 +87,7 @@ def test_an_ipv4_client_may_have_an_ipv6_socket() -> None:
     mapped = [shown(one, mapped=True) for one in (CLIENT, SERVER)]
 
     assert mapped[0] == "0000000000000000FFFF00000100007F:D431"
-    assert owner([HEAD, line(*mapped, "01", 1000, 4713)], CLIENT, SERVER) == 1000
+    assert named([HEAD, line(*mapped, "01", 1000, 4713)]) == 1000
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
@@ -94,10 +99,10 @@ def test_the_kernel_s_own_table_is_read(family: socket.AddressFamily) -> None:
         accepted, peer = listening.accept()
         ends = Address(*peer[:2]), Address(*accepted.getsockname()[:2])
         with open(f"/proc/net/{table}") as file:
-            found = owner(file, *ends)
+            found = owner(file.read(), *ends)
         client.close()
         with open(f"/proc/net/{table}") as file:
-            afterwards = owner(file, *ends)
+            afterwards = owner(file.read(), *ends)
         accepted.close()
 
     assert found == os.geteuid()
