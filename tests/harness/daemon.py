@@ -109,8 +109,14 @@ class Daemon:
         """Write the configuration as it is given."""
         Path(self.home.config).write_text(text)
 
-    def start(self, *options: str, environ: Mapping[str, str] | None = None, ready: bool = True) -> int:
-        """Start ``crewd run``; return its pid."""
+    def start(
+        self,
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        ready: bool = True,
+        file_listens: bool = False,
+    ) -> int:
+        """Start ``crewd run``; return its pid. Without TCP, unless the file is to have its way."""
         self._starts += 1
         before = self.log().count(" ready")
         variables = {
@@ -118,7 +124,7 @@ class Daemon:
             "CREWD_HOME": self.root,
             "NOTIFY_SOCKET": self.notified.path,
             "SECRET": "of the daemon alone",
-            "CREWD_LISTEN": "",
+            **({} if file_listens else {"CREWD_LISTEN": ""}),
             **(environ or {}),
         }
         self.pid = self.nursery.spawn([*COMMAND, "run", *options], variables, self.root, f"{self.root}/output")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crewd.app.memory import Memory
+from crewd.model.access import HmacKey, Role, Roles, Tls
 from crewd.model.spec import CrewSpec, DaemonSpec, OnShutdown, SupervisordOwner
 from crewd.reconcile.wanted import Wanted
 
@@ -29,6 +30,34 @@ def test_where_it_records_is_remembered(tmp_path: Path) -> None:
     assert found is not None
     assert (found.listen, found.database) == (own.listen, own.database)
     assert Memory(f"{tmp_path}/none.json").settings() is None
+
+
+def test_who_may_come_in_is_remembered_without_secrets(tmp_path: Path) -> None:
+    """All of it, value for value; of a key where its secret stands."""
+    own = DaemonSpec(
+        listen="0.0.0.0:3000",
+        tls=Tls("/c.pem", "/k.pem", "/ca.pem"),
+        allowed_hosts=("a.example",),
+        roles=Roles({"ops": Role.OPERATOR}, {"cn": Role.ADMIN}),
+        hmac_keys={"k": HmacKey("/secret", Role.VIEWER, ("web-*",))},
+        trusted_proxies=("10.0.0.0/8",),
+    )
+    Memory(f"{tmp_path}/last.json").remember(Wanted(spec=CrewSpec(daemon=own)))
+
+    assert Memory(f"{tmp_path}/last.json").settings() == own
+
+
+@pytest.mark.parametrize(
+    "access", ["null", "{}", '{"tls": null}', '{"tls": {"certificate": "/c"}}', '{"groups": {"ops": "king"}}', "[]"]
+)
+def test_what_is_remembered_in_part_opens_nothing(access: str, tmp_path: Path) -> None:
+    """Who may come in is known as a whole or not at all; also where an older crewd remembered nothing of it."""
+    head = '{"listen": "0.0.0.0:3000", "database": "sqlite"'
+    (tmp_path / "last.json").write_text(f'{head}, "access": {access}}}')
+    (tmp_path / "old.json").write_text(f"{head}}}")
+
+    assert Memory(f"{tmp_path}/last.json").settings() is None
+    assert Memory(f"{tmp_path}/old.json").settings() is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[1]", b'{"on_shutdown": "explode"}', b"\xff"])
