@@ -2,7 +2,8 @@
 
 Rules:
 
-1. A file that others may read, or that somebody else owns, holds no secret.
+1. A file that others may read, or that somebody else owns, holds no secret. Root's may be read by the group that crewd
+   runs as, where crewd is not root: how else could it.
 2. No message holds what stands in it.
 """
 
@@ -26,7 +27,7 @@ def read_secret(path: str) -> bytes:
     except OSError as cause:
         raise ValueError(f"it cannot be read: {cause.strerror}") from None
     try:
-        if fault := _fault(os.fstat(descriptor)):
+        if fault := fault_of(os.fstat(descriptor), os.geteuid(), os.getegid()):
             raise ValueError(fault)
         secret = os.read(descriptor, SECRET_MOST + 1).strip()
     finally:
@@ -48,11 +49,13 @@ def secret_of(path: str) -> bytes:
         raise ValueError(f"it cannot be read: {cause.strerror}") from None
 
 
-def _fault(found: os.stat_result) -> str | None:
+def fault_of(found: os.stat_result, uid: int, gid: int) -> str | None:
+    """Return why a file holds no secret for a crewd that runs as this user and group; None where it may."""
     if not stat.S_ISREG(found.st_mode):
         return "it is not a regular file"
-    if found.st_uid not in (0, os.geteuid()):
+    if found.st_uid not in (0, uid):
         return "it belongs to somebody else: give it to root, or to the user that crewd runs as"
-    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    lent = stat.S_IRGRP if uid != 0 and found.st_gid == gid else 0
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) & ~lent:
         return "others may read it: chmod 0600"
     return None

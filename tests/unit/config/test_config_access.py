@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crewd.config.secrets import read_secret, secret_of
+from crewd.config.secrets import fault_of, read_secret, secret_of
 from crewd.model.access import HmacKey, Role, Roles, Tls
 
 SECRET = "0123456789abcdef" * 2
@@ -202,6 +202,25 @@ def test_a_secret_that_is_none(tmp_path: Path) -> None:
         secret_of(str(tmp_path / "pipe"))
     with pytest.raises(ValueError, match="No such file"):
         secret_of(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "fine"),
+    [
+        (0o100640, (0, 900), True),
+        (0o100600, (900, 900), True),
+        (0o100640, (0, 901), False),
+        (0o100660, (0, 900), False),
+        (0o100644, (0, 900), False),
+        (0o100600, (901, 900), False),
+    ],
+)
+def test_root_lends_a_secret_to_the_group_that_crewd_runs_as(mode: int, owner: tuple[int, int], fine: bool) -> None:
+    """And to nobody else; where crewd is root there is nothing to lend."""
+    found = os.stat_result((mode, 1, 1, 1, *owner, 32, 0, 0, 0))
+
+    assert (fault_of(found, 900, 900) is None) == fine
+    assert fault_of(os.stat_result((0o100640, 1, 1, 1, 0, 0, 32, 0, 0, 0)), 0, 0) is not None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
