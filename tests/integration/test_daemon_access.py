@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from harness.prometheus import free_port
 from harness.strangers import NOBODY, PYTHON, Who
 from harness.waiting import wait_for
 
+MANUAL = (Path(__file__).parents[2] / "docs/reference/access.md").read_text()
 SLEEPER = {"command": ["sleep", "1000"]}
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -193,3 +195,28 @@ def test_a_worker_may_open_the_socket_and_ask_nothing_of_others(port: int) -> No
         wait_for(lambda: log.exists() and "HTTP/1.1" in log.read_text(), 20, daemon.log)
 
         assert log.read_text().splitlines()[-1].startswith("HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    ("language", "program"), [("python", [PYTHON, "-c"]), ("sh", ["bash", "-euo", "pipefail", "-c"])]
+)
+def test_the_manual_s_recipes_sign(daemon: Daemon, port: int, language: str, program: list[str]) -> None:
+    """As they stand there, but for the host and where the secret is; each signs anew, so it may be run again."""
+    secret_file = Path(daemon.root, "deploy.key")
+    secret_file.write_text("0123456789abcdef" * 4 + "\n")
+    secret_file.chmod(0o600)
+    keys = {"deploy": {"secret_file": str(secret_file), "role": "operator", "workers": ["web*"]}}
+    own = {"listen": f"127.0.0.1:{port}", "on_shutdown": "keep", "hmac_keys": keys}
+    daemon.write({"web": SLEEPER}, crewd=own)
+    daemon.reload()
+    [text] = re.findall(rf"```{language}\n(.*?hmac.*?)```", MANUAL, re.DOTALL)
+    for old, new in (("127.0.0.1:3000", f"127.0.0.1:{port}"), ("/etc/crewd/deploy.key", str(secret_file))):
+        assert old in text
+        text = text.replace(old, new)
+    for _ in range(2):
+        ran = subprocess.run([*program, text], capture_output=True, text=True, check=False, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        [result] = json.loads(ran.stdout)["data"]["results"]
+        assert (result["instance"], result["ok"]) == ("web-0", True)
+    wait_for(lambda: 'principal="hmac deploy"' in daemon.log(), what=daemon.log)
+    assert "0123456789abcdef" not in daemon.log()

@@ -5,7 +5,7 @@ Rules:
 1. Every attempt is noted that was refused, that changes something, or that shows what only an operator or an admin may
    see. What anybody who may read did read is not: a dashboard would leave room for nothing else.
 2. An answer that goes on is noted when it begins; one that never comes, when whoever asked is given up.
-3. Of a request, what is kept is its method, its path without the query, and the ``user`` that its body claims. Handlers
+3. Of a request, what is kept is its method, its path without the query, and the user that it claims. Handlers
    say more in ``scope["state"]["details"]``, which a replayed answer has not.
 """
 
@@ -22,6 +22,8 @@ from crewd.reconcile.auditing import Entry, Noting
 
 BODY_BYTES = 64 * 1024
 """Larger bodies are not read for the user that they claim."""
+CLAIM = b"x-crewd-user"
+"""The header that names the user; it goes before what the body says."""
 NO_BYTES = 64 * 1024
 NOT_GRANTED = frozenset({401, 403, 429})
 UNANSWERED = "UNANSWERED"
@@ -126,13 +128,19 @@ class _Attempt:
     def _end(self, result: str) -> None:
         if not self._noted:
             self._noted = True
-            self._note(self._scope, self._status, result, _claimed(self._body))
+            self._note(self._scope, self._status, result, _named(self._scope) or _claimed(self._body))
 
 
 def _code(no: bytes) -> str:
     """Return the code in the envelope of a refusal."""
     error = _members(_members(_read(no)).get("error"))
     return str(error.get("code", ""))
+
+
+def _named(scope: Scope) -> str | None:
+    """Return the user that a header names."""
+    found = next((value for name, value in scope.get("headers", ()) if name == CLAIM), b"")
+    return found.decode("utf-8", "replace") or None
 
 
 def _claimed(body: bytes | None) -> str | None:

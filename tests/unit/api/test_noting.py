@@ -123,6 +123,16 @@ async def test_a_claim_is_kept_beside_who_it_is() -> None:
     assert "secret" not in repr(entry)
 
 
+async def test_a_claim_may_stand_in_a_header() -> None:
+    """It goes before the body's; one that is empty claims nothing."""
+    rig = Rig()
+    body = b'{"user": "alice"}'
+    [named] = await rig.ask("POST /act", body, headers=[(b"x-crewd-user", b"bob")])
+    [unnamed] = await rig.ask("POST /act", body, headers=[(b"x-crewd-user", b"")])
+
+    assert (named.claimed, unnamed.claimed) == ("bob", "alice")
+
+
 @pytest.mark.parametrize(
     "body",
     [b'{"user": 7}', b'["user"]', b'{"user": "alice"', b'{"user": ' + b"[" * 60_000, b'{"user":"' + b"x" * BODY_BYTES],
