@@ -47,3 +47,7 @@ class StoreError(CrewdError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         self.retryable = retryable
         super().__init__(message)
+
+
+class PluginError(CrewdError):
+    """Its author must act, or whoever installs it: a plugin cannot be used, or does not keep to ``crewd.plugin``."""

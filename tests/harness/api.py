@@ -21,6 +21,8 @@ from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
+from crewd.reconcile.resetting import Resetting
+from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
 from crewd.reconcile.wanted import Wanted, wanted_of
@@ -33,6 +35,7 @@ from crewd.testing import (
     FakeJournal,
     FakeLauncher,
     FakeReaper,
+    FakeRestartEvents,
     FakeService,
     FakeStore,
     FakeSupervisord,
@@ -154,9 +157,14 @@ class Crewd:
         self.known_tokens = KnownTokens(self.tokens, self.clock)
         self.metrics_page = b"# page\n"
         self.path = f"{root}/run/crewd.sock"
+        control = Control(self.loop, self.view, self.engine)
+        self.restarts = FakeRestartEvents(self.store)
+        self.restart_log = RestartLog(self.restarts, totals, self.clock)
         self.ports = Ports(
             view=self.view,
-            control=Control(self.loop, self.view, self.engine),
+            control=control,
+            resetting=Resetting(self.view, control, self.restart_log, self.clock),
+            restarts=self.restarts,
             bulletin=self.loop.bulletin,
             store=self.store,
             output=WorkerOutput(self.home),
@@ -270,7 +278,8 @@ async def until(what: Any) -> None:
 async def running(crewd: Crewd, *, serving: bool = True) -> AsyncIterator[Crewd]:
     """Let it run until the end of the test, everybody up."""
     crewd.task = asyncio.create_task(crewd.loop.run())
-    parts = [asyncio.create_task(run()) for run in (crewd.recorder.run, crewd.auditor.run, crewd.known_tokens.run)]
+    companions = (crewd.recorder.run, crewd.auditor.run, crewd.known_tokens.run, crewd.restart_log.run)
+    parts = [asyncio.create_task(run()) for run in companions]
     await crewd.settle()
     await crewd.advance(5)
     if serving:

@@ -11,15 +11,14 @@ from starlette.responses import Response
 
 from crewd.api.answering import answer
 from crewd.api.crew import CrewShapes
+from crewd.api.durations import wait_sec
 from crewd.api.envelope import encoded, success
 from crewd.api.ports import Ports
-from crewd.api.refusals import invalid
 from crewd.api.scope import select_within
 from crewd.api.streaming import Ending, Pieces, begun, disconnected
 from crewd.reconcile.control import Done, Progress
 from crewd.reconcile.port import Verb
 
-WAIT_MOST_SEC = 3600.0
 NDJSON = "application/x-ndjson"
 TOLD_MOST = 20
 """So many names of an order the audit is told."""
@@ -45,25 +44,14 @@ class Actions:
 
     async def carry_out(self, request: Request, order: Order) -> Response:
         """Do it; a stream of the progress where that is asked for, and there is something to wait for."""
-        wait_sec = self._wait_sec(order.wait)
+        waiting = wait_sec(self._ports, order.wait)
         principal = request.state.principal
         request.state.details = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
         select_within(principal, self._ports.view, order.names)
-        steps = self._ports.control.carry_out(WORDS[order.action], order.names, principal.name, wait_sec)
-        if wait_sec is not None and NDJSON in request.headers.get("accept", ""):
+        steps = self._ports.control.carry_out(WORDS[order.action], order.names, principal.name, waiting)
+        if waiting is not None and NDJSON in request.headers.get("accept", ""):
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)
         return answer(self._shape(order.action, await _last(request, steps)))
-
-    def _wait_sec(self, text: str | None) -> float | None:
-        if text is None:
-            return None
-        try:
-            seconds = self._ports.duration(text)
-        except ValueError as why:
-            raise invalid(f"cannot read wait: {why}") from None
-        if seconds > WAIT_MOST_SEC:
-            raise invalid("cannot wait longer than 1h")
-        return seconds
 
     async def _lines(self, action: str, steps: AsyncGenerator[Progress | Done, None]) -> AsyncGenerator[bytes, None]:
         async with aclosing(steps):

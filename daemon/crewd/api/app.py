@@ -21,6 +21,7 @@ from crewd.api.idempotency import Idempotency
 from crewd.api.noting import Noted
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
+from crewd.api.resets import Resets
 from crewd.api.routes import Judged, Route, routes
 from crewd.api.rules import Rulebook
 from crewd.api.streaming import Ending
@@ -63,7 +64,7 @@ def application(
     """Return what answers whoever was let in, and the table that it is made of."""
     description = Description()
     handlers, health = Handlers(ports, ending), Health(ports, listening)
-    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports))
+    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports), Resets(ports))
     app = _served(table)
     description.of(app, table)
     return app, table

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 NAMES_MOST = 1000
+CLAIM_MOST = 200
+REASON_MOST = 1000
 
 Action = Literal["start", "stop", "restart", "reset-failed"]
 
@@ -26,3 +28,16 @@ class Shutdown(Body):
     """``keep``: leave a supervisord alone that the end of the daemon would leave."""
 
     keep: bool = False
+
+
+class Reset(Body):
+    """Who asks, and why: claims, which are kept beside who really asked."""
+
+    user: Annotated[str, Field(max_length=CLAIM_MOST)] | None = None
+    reason: Annotated[str, Field(max_length=REASON_MOST)] | None = None
+
+
+class Restart(Reset):
+    """Which worker, null: the one that is meant by default; who asks, and why."""
+
+    worker_id: Annotated[str, Field(min_length=1, max_length=CLAIM_MOST)] | None = None

@@ -96,6 +96,7 @@ class _Answer:
         headers += [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
         # what is left of the request is not read
         headers.append((b"connection", b"close"))
+        headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
         await self._send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 

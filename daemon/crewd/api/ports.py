@@ -12,6 +12,8 @@ from crewd.reconcile.bulletin import Bulletin
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.output import Output
+from crewd.reconcile.resetting import Resetting
+from crewd.reconcile.restart_events import RestartEvents
 from crewd.reconcile.storage import Store
 from crewd.reconcile.view import View
 
@@ -48,6 +50,8 @@ class Ports:
     duration: Callable[[str], float]
     configured: Callable[[], CrewSpec]
     secret: Callable[[str], bytes]
+    resetting: Resetting
+    restarts: RestartEvents
     drift: Callable[[], Sequence[str]] = _no_drift
     wall: Callable[[], float] = time.time
     boot: Callable[[], float] = boottime

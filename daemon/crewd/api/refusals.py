@@ -12,7 +12,8 @@
 | IDEMPOTENCY_001 | 422 | the key was used for another request |
 | IDEMPOTENCY_002, 003 | 409 | the first is under way; it was done, and its answer not kept |
 | LOG_001 | 404 | there is no output to read |
-| RATE_001 | 429 | too much at once |
+| RATE_001 | 429 | too much at once, or too often |
+| RESET_001 | 502 | a manual restart of which an action failed: in its own flat answer, see ``resets`` |
 | SUPERVISORD_001 | 503 | supervisord does not answer |
 | STORE_001 | 503 | the database cannot be used |
 | RESTART_004, APPLY_001 | 422, 500 | the configuration is wrong; it could not be applied |
@@ -26,8 +27,11 @@ from typing import Any
 from crewd.errors import CrewdError, StoreError, TargetError
 from crewd.reconcile.output import BadPattern, NoOutput, TooManySearches
 from crewd.reconcile.port import EngineFault
+from crewd.reconcile.resetting import NoReset, QueueFull
 from crewd.reconcile.selecting import SeveralInstances, UnknownNames
 
+QUEUE_SEC = 10
+"""After so long one that waits for another restart of its worker may be done."""
 BAD_NAME = 10
 """supervisor's fault code for a name that is not there."""
 
@@ -81,6 +85,10 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(422, "VALID_001", message)
         case TooManySearches():
             return too_much(message).refusal
+        case NoReset():
+            return Refusal(422, "VALID_001", message, {"workers": list(error.workers)})
+        case QueueFull():
+            return too_much(message, QUEUE_SEC).refusal
         case EngineFault() if error.code == BAD_NAME:
             return Refusal(404, "WORKER_001", message)  # removed meanwhile
         case TargetError():

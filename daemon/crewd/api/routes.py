@@ -13,7 +13,8 @@ from crewd.api.audit import AuditRoutes
 from crewd.api.describing import Answer, Description
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
-from crewd.api.shapes import access, actions, crew, daemon, events, reasons
+from crewd.api.resets import Resets
+from crewd.api.shapes import access, actions, crew, daemon, events, reasons, restarts
 from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
@@ -45,7 +46,12 @@ def public(health: Health) -> tuple[Route, ...]:
 
 
 def routes(
-    handlers: Handlers, health: Health, description: Description, tokens: TokenRoutes, audit: AuditRoutes
+    handlers: Handlers,
+    health: Health,
+    description: Description,
+    tokens: TokenRoutes,
+    audit: AuditRoutes,
+    resets: Resets,
 ) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""
     viewer, operator, admin = Access.VIEWER, Access.OPERATOR, Access.ADMIN
@@ -62,6 +68,9 @@ def routes(
         Route("POST", f"{API}/workers/{{name}}/stop", operator, handlers.acting("stop"), acted),
         Route("POST", f"{API}/workers/{{name}}/restart", operator, handlers.acting("restart"), acted),
         Route("POST", f"{API}/workers/{{name}}/reset-failed", operator, handlers.acting("reset-failed"), acted),
+        Route("POST", "/restart", operator, resets.restart, restarts.RESTARTED),
+        Route("POST", f"{API}/workers/{{name}}/reset", operator, resets.reset, restarts.RESTARTED),
+        Route("GET", f"{API}/restart-events", viewer, resets.restart_events, restarts.RESTARTS),
         Route("GET", f"{API}/events", viewer, handlers.events, events.EVENTS),
         Route("GET", f"{API}/audit", admin, audit.audit, access.AUDIT),
         Route("GET", f"{API}/tokens", admin, tokens.tokens, access.TOKENS),

@@ -30,12 +30,14 @@ from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
+from crewd.reconcile.resetting import Resetting
+from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.storage import Retention, Store
 from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View, sample_for_ever
 from crewd.reconcile.wanted import Wanted, wanted_of
-from crewd.store import SqlAudit, SqlTokens, store_of
+from crewd.store import SqlAudit, SqlRestartEvents, SqlTokens, store_of
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
@@ -120,21 +122,25 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     metrics = Metrics(view, calls)
     tokens, audit = KnownTokens(SqlTokens(store), clock), SqlAudit(store)
     auditor = Auditor(audit, clock, view.backlog, lambda: _audit_retention(view))
+    restarts = SqlRestartEvents(store)
+    restart_log = RestartLog(restarts, view.totals, clock)
     remembered = CrewSpec(daemon=settings)
     ports = Ports(
-        view,
-        control,
-        loop.bulletin,
-        store,
-        WorkerOutput(home),
-        tokens,
-        audit,
-        auditor,
-        metrics.render,
-        quantities.duration,
-        lambda: view.spec or remembered,
-        secret_of,
-        lambda: _drift(view),
+        view=view,
+        control=control,
+        bulletin=loop.bulletin,
+        store=store,
+        output=WorkerOutput(home),
+        tokens=tokens,
+        audit=audit,
+        auditor=auditor,
+        metrics=metrics.render,
+        duration=quantities.duration,
+        configured=lambda: view.spec or remembered,
+        secret=secret_of,
+        resetting=Resetting(view, control, restart_log, clock),
+        restarts=restarts,
+        drift=lambda: _drift(view),
     )
     server = Server(ports, home.socket, settings.listen, settings.tls)
     changes.append(server.changed)
@@ -142,6 +148,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "recorder": view.recorder.run,
         "tokens": tokens.run,
         "auditor": auditor.run,
+        "restart log": restart_log.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
         "server": server.serve,
     }

@@ -11,7 +11,7 @@ from crewd.config.keys import CREWD, SUPERVISORD, WORKER
 from crewd.config.kind import Spot
 from crewd.config.reading import Setting, Settings, entries, read_section
 from crewd.config.report import Place, Report
-from crewd.config.tree import MappingNode, Node, ScalarNode, found
+from crewd.config.tree import MappingNode, Node, ScalarNode, found, shown
 from crewd.config.worker import Worker
 from crewd.config.worker_kinds import wrong_id
 from crewd.model.spec import CrewSpec
@@ -59,6 +59,8 @@ def read_crew(
     check_access(crew.daemon, daemon)
     if few and "eventlisteners" in engine:
         _check_listener_names(engine["eventlisteners"], workers, report)
+    if "default_worker" in daemon:
+        _check_default_worker(daemon["default_worker"], workers)
     if main and not spots:
         report.warn(Place(main.file, 1, 1), "workers", "there are no workers: write them here or into conf.d/*.yaml")
     return crew, workers
@@ -133,6 +135,16 @@ def _check_ids(workers: Mapping[str, Worker], report: Report) -> None:
         if numbered and int(slot) < workers[owner].spec.instances:
             message = f"is also the name of instance {slot} of the worker {owner!r}: rename one"
             report.error(worker.place, worker.path, message)
+
+
+def _check_default_worker(setting: Setting, workers: Mapping[str, Worker]) -> None:
+    if setting.value is None:
+        return
+    worker = workers.get(setting.value)
+    if worker is None:
+        setting.spot.refuse(f"there is no worker {shown(setting.value)}: name one of the file")
+    elif worker.spec.reset is None:
+        setting.spot.warn(f"the worker {setting.value} has no reset: `POST /restart` is refused until it has one")
 
 
 def _check_listener_names(setting: Setting, workers: Mapping[str, Worker], report: Report) -> None:

@@ -15,7 +15,8 @@ from crewd.config import access_kinds, accounts, quantities
 from crewd.config.key import Alias, Key, Section
 from crewd.config.kinds import AbsolutePath, Choice, Duration, Flag, Parsed, Size, Text, Whole
 from crewd.config.listeners import Listeners
-from crewd.config.worker_kinds import ENVIRONMENT, LABELS, Account, Command, LogPath, Statuses
+from crewd.config.resets import Resets
+from crewd.config.worker_kinds import ENVIRONMENT, ID_MOST, ID_PATTERN, LABELS, Account, Command, LogPath, Statuses
 from crewd.model.spec import (
     CLEAN_EXITS,
     START_LIMIT_BURST_MOST,
@@ -172,6 +173,14 @@ CREWD = Section(
             Duration(least=1.0, most=3600.0),
             "sample_interval_sec",
             "How often CPU, memory and open files of the workers are looked at.",
+        ),
+        Key(
+            "default_worker",
+            Text("the id of a worker", ID_PATTERN, ID_MOST),
+            "default_worker",
+            "The worker that `POST /restart` means where the request names none; it needs a `reset`. Unset: the only "
+            "worker that has one.",
+            example="example",
         ),
     ),
 )
@@ -464,6 +473,18 @@ _DESCRIPTION = (
 )
 
 
+_RESET = (
+    Key(
+        "reset",
+        Resets(),
+        "reset",
+        "What a manual restart (`POST /restart`, `crewctl reset`) clears, and whether it restarts the process. A "
+        "worker without it has no such restart.",
+        example="{actions: [{type: command, argv: [/bin/true]}]}",
+    ),
+)
+
+
 def _restart_mode(value: bool) -> Mapping[str, Any]:
     return {"restart": RestartMode.ALWAYS if value else RestartMode.NO}
 
@@ -505,6 +526,6 @@ WORKER = Section(
     "worker",
     "A worker: one program, run as one or more instances.",
     WorkerSpec("", ()),
-    _COMMAND + _LIFE + _RESTART + _OUTPUT + _DESCRIPTION,
+    _COMMAND + _LIFE + _RESTART + _OUTPUT + _RESET + _DESCRIPTION,
     _ALIASES,
 )

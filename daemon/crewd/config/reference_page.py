@@ -8,6 +8,7 @@ from crewd.config.key import Key, Section
 from crewd.config.keys import CREWD, SUPERVISORD, WORKER
 from crewd.config.kinds import DURATION_MOST_SEC
 from crewd.config.quantities import written_duration
+from crewd.config.resets import RESET
 from crewd.config.source import SIZE_MOST
 from crewd.config.tree import DEPTH_MOST, NODES_MOST
 from crewd.config.worker_kinds import ID_MOST, ID_PATTERN, ID_RESERVED, INSTANCE_PLACEHOLDER
@@ -76,6 +77,14 @@ rotated: it needs a `_maxbytes` of 0.
 """
 
 
+_RESETS = """\
+## `reset`
+
+What a manual restart of the worker clears. Each entry of `actions` is a plugin: its `type`, and the options of that
+type, which [resets](resets.md) lists. Under `defaults` it is that of every worker that has none of its own.
+"""
+
+
 _OTHER_NAMES = """\
 ## Other names
 
@@ -93,6 +102,7 @@ def reference() -> str:
         f"## `{SUPERVISORD.name}`\n\n{SUPERVISORD.help}\n\n{_table(SUPERVISORD)}",
         _DEFAULTS.format(absent=absent),
         f"{_WORKERS}\n{_table(WORKER)}",
+        f"{_RESETS}\n{_table(RESET)}",
         f"{_OTHER_NAMES}\n{_aliases()}",
     ]
     return "\n".join(parts)

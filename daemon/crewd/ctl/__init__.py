@@ -28,6 +28,7 @@ COMMANDS = {
     "stop": "actions",
     "restart": "actions",
     "reset-failed": "actions",
+    "reset": "reset",
     "why": "why",
     "events": "events",
     "logs": "logs",

@@ -8,7 +8,7 @@ Rules:
 
 import json
 import socket
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
@@ -73,6 +73,11 @@ class Client:
         with self._response(request) as response:
             return self.data(self.parsed(self._heard(response.read)))
 
+    def members(self, request: Request, *, also: Collection[int] = ()) -> dict[str, Any]:
+        """Return the members of an answer that has no envelope; ``also``: statuses of such answers besides 200."""
+        with self._response(request, also) as response:
+            return self.parsed(self._heard(response.read))
+
     def lines(self, request: Request) -> Generator[bytes]:
         """Give the lines of an answer as they come, each with its newline, except perhaps the last.
 
@@ -93,11 +98,11 @@ class Client:
                 yield piece
 
     @contextmanager
-    def _response(self, request: Request) -> Generator[HTTPResponse]:
+    def _response(self, request: Request, also: Collection[int] = ()) -> Generator[HTTPResponse]:
         connection = _Connection(self.socket_path, request.timeout_sec)
         try:
             response = self._asked(connection, request)
-            if response.status not in (OK, CREATED):
+            if response.status not in (OK, CREATED, *also):
                 raise failures.refused(response.status, self.parsed(self._heard(response.read)))
             yield response
         finally:

@@ -14,9 +14,10 @@ from prometheus_client.registry import Collector
 from crewd import __version__
 from crewd.metrics import families
 from crewd.metrics.families import Family
-from crewd.model.accounts import BEYOND, LAG_BUCKETS_SEC, Total
+from crewd.model.accounts import BEYOND, LAG_BUCKETS_SEC, MANUAL_BUCKETS_SEC, Total
 from crewd.model.facts import Fact
 from crewd.model.journal_line import type_word
+from crewd.policy.accounting import FAILURE, SUCCESS
 from crewd.reconcile.totals import NOTHING, Amounts
 from crewd.reconcile.view import View
 
@@ -60,6 +61,7 @@ class DaemonPage(Collector):
         totals = self._view.totals.now()
         if totals is not None:
             yield from _counted(totals.get("", NOTHING))
+            yield self._manual(totals)
         yield from self._calls.collect()
         lost = families.AUDIT_LOST
         yield CounterMetricFamily(lost.name, lost.help, self._view.backlog.lost)
@@ -67,6 +69,17 @@ class DaemonPage(Collector):
             if value is not None:
                 yield _gauge(family, {}, value)
         yield _gauge(families.BUILD_INFO, {"version": __version__}, 1)
+
+    def _manual(self, totals: Mapping[str, Amounts]) -> Metric:
+        """Of all workers that can be restarted so: a counter begins at 0."""
+        counter = CounterMetricFamily(families.MANUAL.name, families.MANUAL.help, labels=families.MANUAL.labels)
+        spec = self._view.spec
+        for worker in () if spec is None else spec.workers.values():
+            if worker.reset is not None:
+                amounts = totals.get(worker.worker_id, NOTHING)
+                for result in (SUCCESS, FAILURE):
+                    counter.add_metric([worker.worker_id, result], amounts.get((Total.MANUAL, result), 0))
+        return counter
 
     def _gauges(self) -> Mapping[Family, float | None]:
         """Each is read on its own: what is shown together may be some microseconds apart, and nobody adds them up."""
@@ -86,7 +99,9 @@ class DaemonPage(Collector):
 
 
 def _counted(amounts: Amounts) -> Iterable[Metric]:
-    yield _lag(amounts)
+    yield _histogram(families.LAG, LAG_BUCKETS_SEC, amounts, Total.LAG, Total.LAG_SUM)
+    seconds = Total.MANUAL_DURATION_SUM
+    yield _histogram(families.MANUAL_DURATION, MANUAL_BUCKETS_SEC, amounts, Total.MANUAL_DURATION, seconds)
     events = CounterMetricFamily(families.EVENTS.name, families.EVENTS.help, labels=families.EVENTS.labels)
     for word in TYPES:
         events.add_metric([word], amounts.get((Total.EVENTS, word), 0))
@@ -94,14 +109,16 @@ def _counted(amounts: Amounts) -> Iterable[Metric]:
     yield CounterMetricFamily(families.LOST.name, families.LOST.help, amounts.get((Total.LOST, ""), 0))
 
 
-def _lag(amounts: Amounts) -> Metric:
-    bounds = (*(f"{bound:g}" for bound in LAG_BUCKETS_SEC), BEYOND)
-    counts = accumulate(amounts.get((Total.LAG, bound), 0) for bound in bounds)
+def _histogram(
+    family: Family, bounds_sec: tuple[float, ...], amounts: Amounts, counted: Total, seconds: Total
+) -> Metric:
+    bounds = (*(f"{bound:g}" for bound in bounds_sec), BEYOND)
+    counts = accumulate(amounts.get((counted, bound), 0) for bound in bounds)
     return HistogramMetricFamily(
-        families.LAG.name,
-        families.LAG.help,
+        family.name,
+        family.help,
         buckets=tuple(zip(bounds, counts, strict=True)),
-        sum_value=amounts.get((Total.LAG_SUM, ""), 0),
+        sum_value=amounts.get((seconds, ""), 0),
     )
 
 

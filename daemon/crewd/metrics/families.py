@@ -118,6 +118,18 @@ LAG = Family(
     (),
     "How late restarts were spawned after they were due.",
 )
+MANUAL = Family(
+    "crewd_manual_restarts_total",
+    Kind.COUNTER,
+    (*_OF_WORKER, "result"),
+    "Manual restarts with a reset: every action succeeded, or one did not.",
+)
+MANUAL_DURATION = Family(
+    "crewd_manual_restart_duration_seconds",
+    Kind.HISTOGRAM,
+    (),
+    "How long manual restarts with a reset took.",
+)
 EVENTS = Family("crewd_events_total", Kind.COUNTER, ("type",), "Journal lines that were stored.")
 LOST = Family(
     "crewd_journal_lost_events_total",
@@ -171,6 +183,8 @@ SAMPLE_DURATION = Family("crewd_sample_duration_seconds", Kind.GAUGE, (), "How l
 BUILD_INFO = Family("crewd_build_info", Kind.GAUGE, ("version",), "Always 1; the version of the daemon.")
 OF_DAEMON = (
     LAG,
+    MANUAL,
+    MANUAL_DURATION,
     EVENTS,
     LOST,
     JOURNAL_LAG,

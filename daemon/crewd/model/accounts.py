@@ -11,6 +11,8 @@ DURATION_BUCKETS_SEC = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 """Upper bounds of ``restart_duration_seconds``: from a restart at once to the longest delay, and beyond."""
 LAG_BUCKETS_SEC = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of ``engine_restart_lag_seconds``."""
+MANUAL_BUCKETS_SEC = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of ``crewd_manual_restart_duration_seconds``."""
 UNKNOWN = "Unknown"
 """The label of a restart after an end of which no line was left."""
 BEYOND = "+Inf"
@@ -36,6 +38,12 @@ class Total(StrEnum):
     """The seconds by which those were late together."""
     EVENTS = "events"
     """Journal lines (their type)."""
+    MANUAL = "manual"
+    """Manual restarts with a reset, by worker (``success`` or ``failure``)."""
+    MANUAL_DURATION = "manual_duration"
+    """Those by how long they took (upper bound of the bucket, seconds)."""
+    MANUAL_DURATION_SUM = "manual_duration_sum"
+    """The seconds that those took together."""
     LOST = "lost"
     """Journal lines that were never stored: dropped by the engine, or gone before they could be read."""
 

@@ -6,6 +6,7 @@ Times are seconds (float), sizes bytes, statuses numbers; names are resolved by 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from crewd.model.access import HmacKey, Roles, Tls
 
@@ -92,6 +93,23 @@ class LogFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetAction:
+    """One entry of ``reset.actions``: a plugin of ``crewd.resets``, and its options."""
+
+    type: str
+    options: Any
+    """The plugin's own frozen dataclass."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetSpec:
+    """``reset:``, what a manual restart clears."""
+
+    actions: tuple[ResetAction, ...] = ()
+    restart_process: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSpec:
     """One worker: a program run as ``instances`` processes, each supervised by itself."""
 
@@ -122,6 +140,8 @@ class WorkerSpec:
     host: str | None = None
     port: int | None = None
     max_accounts: int | None = None
+    reset: ResetSpec | None = None
+    """None: it cannot be restarted with a reset."""
 
     @property
     def instance_names(self) -> tuple[str, ...]:
@@ -186,6 +206,8 @@ class DaemonSpec:
     """How much space the audit may take; 0: any."""
     sample_interval_sec: float = 15.0
     """How often CPU, memory and open files of the workers are looked at."""
+    default_worker: str | None = None
+    """The worker that ``POST /restart`` means where none is named; None: the only one with a reset."""
 
 
 @dataclass(frozen=True, slots=True)

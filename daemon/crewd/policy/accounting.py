@@ -8,7 +8,8 @@ Rules:
    nothing: the attempt is counted as neither. So restarts = successes + failures + those not decided.
 3. The duration of a successful restart is from the exit to the spawn, the policy's delay included: the outage.
 4. A start that an operator, a changed configuration or a new supervisord ordered is no restart, and ends the attempt.
-5. Every line counts as an event of its type; a gap also counts the lines that were dropped.
+5. A manual restart with a reset succeeded when every action of it did; it is counted when it is stored.
+6. Every line counts as an event of its type; a gap also counts the lines that were dropped.
 """
 
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dataclasses import replace
 from crewd.model.accounts import (
     DURATION_BUCKETS_SEC,
     LAG_BUCKETS_SEC,
+    MANUAL_BUCKETS_SEC,
     NO_ATTEMPT,
     UNKNOWN,
     Attempt,
@@ -118,3 +120,12 @@ def _late(lag_sec: float | None) -> Changes:
     if lag_sec is None:
         return ()
     return Change(Key(Total.LAG, label=bucket(LAG_BUCKETS_SEC, lag_sec))), Change(Key(Total.LAG_SUM), lag_sec)
+
+
+def account_manual(worker: str, seconds: float, *, success: bool) -> Changes:
+    """Return what a manual restart adds to the totals."""
+    return (
+        Change(Key(Total.MANUAL, worker, SUCCESS if success else FAILURE)),
+        Change(Key(Total.MANUAL_DURATION, label=bucket(MANUAL_BUCKETS_SEC, seconds))),
+        Change(Key(Total.MANUAL_DURATION_SUM), seconds),
+    )

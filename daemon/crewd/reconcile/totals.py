@@ -37,6 +37,10 @@ class Totals:
         """Add what was written."""
         self._of = self._added(self._of, amounts)
 
+    def put(self, amounts: Mapping[Key, float]) -> None:
+        """Take over what some totals came to, as the database has just said; the rest stays."""
+        self.add({key: amount - self.get(*key) for key, amount in amounts.items()})
+
     def get(self, total: Total, worker: str = "", label: str = "") -> float:
         """Return one total, 0 where nothing was counted yet."""
         return self._of.get(worker, NOTHING).get((total, label), 0.0)

@@ -1,5 +1,6 @@
 """Writing: what a recording means in SQL. One transaction, and the place first: two writers never interleave."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
@@ -36,7 +37,7 @@ def record(connection: Connection, recording: Recording, database: str) -> None:
             first = events - len(recording.rows) + 1
             connection.execute(_ADD_EVENTS, [_event(first + n, row) for n, row in enumerate(recording.rows)])
         if recording.amounts:
-            connection.execute(_add_amounts(connection), [_amount(*item) for item in recording.amounts.items()])
+            add_amounts(connection, recording.amounts)
         _keep_attempts(connection, recording)
 
 
@@ -66,6 +67,11 @@ def _event(id_: int, row: Row) -> dict[str, Any]:
         "instance": row.instance,
         "line": row.line,
     }
+
+
+def add_amounts(connection: Connection, amounts: Mapping[Key, float]) -> None:
+    """Add these to the totals; within a transaction."""
+    connection.execute(_add_amounts(connection), [_amount(*item) for item in amounts.items()])
 
 
 def _amount(key: Key, amount: float) -> dict[str, Any]:

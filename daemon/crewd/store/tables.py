@@ -97,3 +97,17 @@ AUDIT = Table(
     Index("audit_by_time", "at"),
     Index("audit_by_grant", "granted", "id"),
 )
+
+RESTART_EVENTS = Table(
+    "restart_events",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    Column("restart_id", String, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("worker_id", String, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("line", Text, nullable=False),
+    UniqueConstraint("restart_id", name="restart_events_once"),
+    Index("restart_events_by_worker", "worker_id", "id"),
+    Index("restart_events_by_time", "at"),
+)

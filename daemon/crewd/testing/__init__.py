@@ -2,11 +2,12 @@
 
 ``clock`` time that moves when a test says so · ``supervisord`` a supervisord with the engine in it, without processes ·
 ``world`` the other ports of the loop · ``store`` a database in memory · ``tokens``,
-``audit`` what else is in one.
+``audit``, ``restart_events`` what else is in one.
 """
 
 from crewd.testing.audit import FakeAudit
 from crewd.testing.clock import FakeClock
+from crewd.testing.restart_events import FakeRestartEvents
 from crewd.testing.store import FakeDatabase, FakeStore
 from crewd.testing.supervisord import FakeSupervisord, fake_table
 from crewd.testing.tokens import FakeTokens
@@ -21,6 +22,7 @@ __all__ = [
     "FakeJournal",
     "FakeLauncher",
     "FakeReaper",
+    "FakeRestartEvents",
     "FakeService",
     "FakeStore",
     "FakeSupervisord",

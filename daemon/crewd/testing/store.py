@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from crewd.errors import StoreError
 from crewd.model.accounts import NO_ATTEMPT, Attempt, Key
 from crewd.reconcile.port import BEGINNING, Position
+from crewd.reconcile.restart_events import StoredRestart
 from crewd.reconcile.storage import EventQuery, Recording, Remembered, Retention, Row, StoredEvent
 
 ROW_BYTES = 200
@@ -23,6 +24,7 @@ class FakeDatabase:
     """How many events were ever recorded: the id of the newest."""
     totals: dict[Key, float] = field(default_factory=dict[Key, float])
     attempts: dict[str, Attempt] = field(default_factory=dict[str, Attempt])
+    restarts: list[StoredRestart] = field(default_factory=list[StoredRestart])
 
 
 class FakeStore:
@@ -51,7 +53,7 @@ class FakeStore:
 
     async def record(self, recording: Recording) -> None:
         """Write it, whole or not at all."""
-        self._usable("record in")
+        self.usable("record in")
         if self.full:
             raise StoreError("cannot record in the fake database: it is full", retryable=True)
         self._check(recording)
@@ -62,14 +64,14 @@ class FakeStore:
 
     async def events(self, query: EventQuery) -> tuple[StoredEvent, ...]:
         """Return what was stored, oldest first."""
-        self._usable("read")
+        self.usable("read")
         found = [event for event in self.database.events if _fits(event, query)]
         limit = max(0, query.limit)
         return tuple(found[:limit] if query.after_id is not None else found[len(found) - min(limit, len(found)) :])
 
     async def prune(self, retention: Retention, now: float) -> Mapping[str, int]:
         """Remove what is older than, or beyond, the retention; return how many rows of which table."""
-        self._usable("prune")
+        self.usable("prune")
         kept = [event for event in self.database.events if event.row.at >= now - retention.age_sec]
         if retention.size_bytes > 0 and kept:
             row_bytes = ROW_BYTES + sum(len(event.row.line) for event in kept) / len(kept)
@@ -77,7 +79,9 @@ class FakeStore:
         pruned = len(self.database.events) - len(kept)
         self.database.events = kept
         self.database.places = {_place(event.row) for event in kept}
-        return {"events": pruned}
+        restarts = self.database.restarts
+        self.database.restarts = [one for one in restarts if one.restart.at >= now - retention.age_sec]
+        return {"events": pruned, "restart_events": len(restarts) - len(self.database.restarts)}
 
     async def close(self) -> None:
         """Let go of it."""
@@ -87,7 +91,8 @@ class FakeStore:
         if self.trouble:
             raise StoreError(f"cannot {verb} the fake database: {self.trouble}", retryable=True)
 
-    def _usable(self, verb: str) -> None:
+    def usable(self, verb: str) -> None:
+        """Raise what keeps it from being used; for the other shelves of this database."""
         self._fail(verb)
         if self.closed:
             raise StoreError(f"cannot {verb} the fake database: it is not open", retryable=True)

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs/reference/configuration.md"
 SAMPLE_KEYS = [(number, line) for number, line in enumerate(sample().split("\n")) if re.match(r" +#[a-z]", line)]
 NO_DEFAULT = re.compile(
     r"tls|directory|environment_file|user|group|umask|name|host|port|max_accounts|eventlisteners|max_restart|restart_delay_ms"
-    r"|auto_restart|cwd"
+    r"|auto_restart|cwd|reset|default_worker"
 )
 
 
@@ -91,7 +91,7 @@ WRONG = [
     {"workers": {"-": {"command": "x"}}},
     {"workers": {"w": {"command": [1]}}},
     {"workers": {"w": {"command": []}}},
-    {"workers": {"w": {"command": "x", "reset": {}}}},
+    {"workers": {"w": {"command": "x", "reset": {"action": []}}}},
     {"workers": {"w": {"command": "x", "restart": "on-watchdog"}}},
     {"workers": {"w": {"command": "x", "restart": False}}},
     {"workers": {"w": {"command": "x", "restart_sec": -1}}},

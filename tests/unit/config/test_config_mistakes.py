@@ -192,7 +192,6 @@ SETTINGS = [
     ("auto_restart: yes", 19, "auto_restart", f"{FLAG}, found yes"),
     ("restart_delay_ms: 1s", 23, "restart_delay_ms", "expects a whole number from 0 to 1000000000, found 1s"),
     # what this version does not have is refused, and what is meant by another word is guessed
-    ("reset: {}", 5, "reset", UNKNOWN),
     ("health: {}", 5, "health", UNKNOWN),
     ("instance: 2", 5, "instance", "unknown key: did you mean instances?"),
     ("environmen: {}", 5, "environmen", "unknown key: did you mean environment?"),
