@@ -33,11 +33,11 @@ class Shutdown(Body):
 class Reset(Body):
     """Who asks, and why: claims, which are kept beside who really asked."""
 
-    user: Annotated[str, Field(max_length=CLAIM_MOST)] | None = None
-    reason: Annotated[str, Field(max_length=REASON_MOST)] | None = None
+    user: Annotated[str | None, Field(max_length=CLAIM_MOST, examples=["ops"])] = None
+    reason: Annotated[str | None, Field(max_length=REASON_MOST, examples=["the scan lock hangs"])] = None
 
 
 class Restart(Reset):
     """Which worker, null: the one that is meant by default; who asks, and why."""
 
-    worker_id: Annotated[str, Field(min_length=1, max_length=CLAIM_MOST)] | None = None
+    worker_id: Annotated[str | None, Field(min_length=1, max_length=CLAIM_MOST, examples=["ingest"])] = None

@@ -9,7 +9,6 @@ Rules:
 
 import time
 from math import ceil
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -49,7 +48,7 @@ class Resets:
         self._ports = ports
         self._rate = Limiter(RATE_MOST, RATE_SEC)
 
-    async def restart(self, request: Request, body: Restart | None = None, wait: Wait = None) -> Response:
+    async def restart_default(self, request: Request, body: Restart | None = None, wait: Wait = None) -> Response:
         """Clear what the default worker holds, then restart it.
 
         Or the one that the body names. Without default_worker it is the only worker that has a reset.
@@ -57,7 +56,9 @@ class Resets:
         body = body or Restart()
         return await self._reset(request, self._ports.resetting.chosen(body.worker_id), body, wait)
 
-    async def reset(self, request: Request, name: Worker, body: Reset | None = None, wait: Wait = None) -> Response:
+    async def reset_worker(
+        self, request: Request, name: Worker, body: Reset | None = None, wait: Wait = None
+    ) -> Response:
         """Clear what this worker holds, then restart it."""
         return await self._reset(request, self._ports.resetting.chosen(name), body or Reset(), wait)
 
@@ -99,12 +100,11 @@ def _client(principal: Principal) -> str:
 
 
 def _answered(outcome: Outcome) -> dict[str, Any]:
-    """Return the document's answer."""
-    failed = outcome.failed
-    message = f"cannot restart {outcome.worker_id} completely: {_failures(outcome)}"
+    """Return the document's answer, and the error where an action failed."""
+    error = _error(outcome) if outcome.failed else None
     members: dict[str, Any] = {
-        "success": not failed,
-        "message": message if failed else "Worker restarted successfully",
+        "success": error is None,
+        "message": "Worker restarted successfully" if error is None else error["message"],
         "worker_id": outcome.worker_id,
         "worker_name": outcome.name,
         "timestamp": iso(outcome.at),
@@ -112,19 +112,14 @@ def _answered(outcome: Outcome) -> dict[str, Any]:
         "actions": [shape(step) for step in outcome.steps],
         "summary": summary(outcome.steps),
     }
-    if failed:
-        members["error"] = {"code": INCOMPLETE, "message": message, "details": {"failed": _words(outcome)}}
-    return members
+    return members if error is None else {**members, "error": error}
 
 
-def _failures(outcome: Outcome) -> str:
-    first = _words(outcome)[0]
-    count = len(outcome.failed)
-    return f"{count} of {len(outcome.steps)} actions failed, the first: {first}"
-
-
-def _words(outcome: Outcome) -> Sequence[str]:
-    return [f"{step.action} {step.wallet or step.key or ''}".strip() + f": {step.error}" for step in outcome.failed]
+def _error(outcome: Outcome) -> dict[str, Any]:
+    words = [f"{step.action} {step.wallet or step.key or ''}".strip() + f": {step.error}" for step in outcome.failed]
+    how_many = f"{len(words)} of {len(outcome.steps)} actions failed, the first: {words[0]}"
+    message = f"cannot restart {outcome.worker_id} completely: {how_many}"
+    return {"code": INCOMPLETE, "message": message, "details": {"failed": words}}
 
 
 def _stored(stored: StoredRestart) -> dict[str, Any]:

@@ -121,13 +121,18 @@ class Resetting:
     async def reset(self, worker_id: str, asked: Asked) -> Outcome:
         """Do it to a worker that ``chosen`` returned; raises QueueFull."""
         queue = self._queues.setdefault(worker_id, _Queue())
-        if queue.waiting > QUEUE_MOST:
+        if queue.waiting > QUEUE_MOST:  # one of them is under way
             raise QueueFull(f"cannot reset {worker_id}: {QUEUE_MOST} others wait for the same worker")
         queue.waiting += 1
         task = asyncio.create_task(self._in_turn(worker_id, asked, queue))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
+
+    def waiting(self, worker_id: str) -> int:
+        """Return how many of a worker are under way or queued."""
+        queue = self._queues.get(worker_id)
+        return 0 if queue is None else queue.waiting
 
     async def _in_turn(self, worker_id: str, asked: Asked, queue: _Queue) -> Outcome:
         try:
