@@ -213,11 +213,12 @@ class _Wire:
     def _postgresql(self) -> Any:
         import psycopg  # noqa: PLC0415 - an extra, which sqlite does not need
 
-        milliseconds = round(self.timeout_sec * 1000)
+        lock_ms = round(self.timeout_sec * 1000)
         self._driver = psycopg.connect(
             self.url,
             connect_timeout=max(CONNECT_LEAST_SEC, round(self.timeout_sec)),
             fallback_application_name="crewd reset",
-            options=f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            # a lock is given up first, for that says more
+            options=f"-c lock_timeout={lock_ms} -c statement_timeout={lock_ms * 5 // 4}",
         )
         return self._driver
