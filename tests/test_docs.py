@@ -26,6 +26,7 @@ from crewd.ctl import exits
 from crewd.metrics.families import FAMILIES
 from crewd.model import facts, journal_line, reasons, record, spec, states, table
 from crewd.model.home import Home
+from crewd.plugin import RESETS, plugins, reset_type
 from crewd.policy.restart import RESTARTS_ON, delay
 from crewd_supervisord.ctl import Verbs
 from crewd_supervisord.rpc import EngineRPC
@@ -267,6 +268,15 @@ def test_each_field_of_the_policy_table_is_documented() -> None:
 def test_each_key_of_the_configuration_is_documented() -> None:
     """No key is a secret."""
     assert not missing(yaml_keys(), words(REFERENCE / "configuration.md"))
+
+
+@pytest.mark.parametrize("word", plugins(RESETS))
+def test_each_option_of_a_reset_is_documented(word: str) -> None:
+    """In the section of its type, and no type is a secret."""
+    documented = sections(REFERENCE / "resets.md")
+
+    assert word in documented
+    assert not missing(fields(reset_type(word).options_type), documented[word])
 
 
 @pytest.mark.parametrize(("name", "command"), commands().items())
