@@ -64,7 +64,7 @@ def application(
     """Return what answers whoever was let in, and the table that it is made of."""
     description = Description()
     handlers, health = Handlers(ports, ending), Health(ports, listening)
-    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports), Resets(ports))
+    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports), resets=Resets(ports))
     app = _served(table)
     description.of(app, table)
     return app, table

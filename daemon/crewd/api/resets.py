@@ -8,6 +8,7 @@ Rules:
 """
 
 import time
+from collections.abc import Sequence
 from math import ceil
 from typing import Annotated, Any
 
@@ -23,7 +24,9 @@ from crewd.api.event_list import before, span
 from crewd.api.parameters import Moment, Wait
 from crewd.api.ports import Ports
 from crewd.api.refusals import too_much
+from crewd.api.scope import within
 from crewd.model.access import Principal
+from crewd.policy.access import covers
 from crewd.policy.rate import Limiter
 from crewd.reconcile.resetting import Asked, Outcome, shape, summary
 from crewd.reconcile.restart_events import MANUAL_RESTART, RestartQuery, StoredRestart
@@ -54,16 +57,18 @@ class Resets:
         Or the one that the body names. Without default_worker it is the only worker that has a reset.
         """
         body = body or Restart()
-        return await self._reset(request, self._ports.resetting.chosen(body.worker_id), body, wait)
+        return await self._reset(request, body.worker_id, body, wait)
 
     async def reset_worker(
         self, request: Request, name: Worker, body: Reset | None = None, wait: Wait = None
     ) -> Response:
         """Clear what this worker holds, then restart it."""
-        return await self._reset(request, self._ports.resetting.chosen(name), body or Reset(), wait)
+        return await self._reset(request, name, body or Reset(), wait)
 
     async def restart_events(
         self,
+        request: Request,
+        *,
         worker: Workers = [],  # noqa: B006 - FastAPI copies it
         since: Moment = None,
         until: Moment = None,
@@ -72,14 +77,26 @@ class Resets:
     ) -> Response:
         """Manual restarts with a reset, as they are stored."""
         when = span(self._ports, since, until)
-        query = RestartQuery(tuple(worker), when.since, when.until, before(cursor), limit)
-        found = await self._ports.restarts.restarts(query)
-        oldest = str(found[0].id) if len(found) == limit else None
+        workers = self._covered(request.state.principal, worker)
+        query = RestartQuery(workers or (), when.since, when.until, before(cursor), limit)
+        found = await self._ports.restarts.restarts(query) if workers != () else ()
+        oldest = next((str(one.id) for one in found if len(found) == limit), None)
         return answer({"restart_events": [_stored(one) for one in found], "next_cursor": oldest})
 
-    async def _reset(self, request: Request, worker_id: str, body: Reset, wait: str | None) -> Response:
-        waiting = wait_sec(self._ports, wait)
+    def _covered(self, principal: Principal, names: Sequence[str]) -> tuple[str, ...] | None:
+        """Return of which workers restarts are shown, None: of all; to who is limited to some, of these alone."""
+        within(principal, names)
+        if names or not principal.workers:
+            return tuple(names) or None
+        return tuple(name for name in self._ports.view.workers() if covers(principal, name))
+
+    async def _reset(self, request: Request, named: str | None, body: Reset, wait: str | None) -> Response:
         principal: Principal = request.state.principal
+        within(principal, () if named is None else (named,))
+        worker_id = self._ports.resetting.chosen(named, lambda name: covers(principal, name))
+        within(principal, (worker_id,))
+        request.state.details = {"worker_id": worker_id}
+        waiting = wait_sec(self._ports, wait)
         self._slow_down(principal)
         asked = Asked(principal.name, principal.source, body.user, body.reason, waiting)
         outcome = await self._ports.resetting.reset(worker_id, asked)

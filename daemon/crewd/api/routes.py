@@ -51,6 +51,7 @@ def routes(
     description: Description,
     tokens: TokenRoutes,
     audit: AuditRoutes,
+    *,
     resets: Resets,
 ) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""

@@ -16,7 +16,7 @@ Rules:
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -100,12 +100,15 @@ class Resetting:
         self._queues: dict[str, _Queue] = {}
         self._under_way: set[asyncio.Task[Outcome]] = set()
 
-    def chosen(self, worker_id: str | None) -> str:
-        """Return the worker that is meant; None: the configured one, or the only one. Raises NoReset, UnknownNames."""
+    def chosen(self, worker_id: str | None, visible: Callable[[str], bool] = lambda _: True) -> str:
+        """Return the worker that is meant; None: the configured one, or the only one. Raises NoReset, UnknownNames.
+
+        ``visible``: which workers whoever asks may know of.
+        """
         spec = self._view.spec
         if spec is None:
             raise TargetError("cannot reset a worker: the configuration is not known, see the daemon's log")
-        having = tuple(name for name, worker in spec.workers.items() if worker.reset is not None)
+        having = tuple(name for name, one in spec.workers.items() if one.reset is not None and visible(name))
         wanted = worker_id or spec.daemon.default_worker
         if wanted is None:
             if len(having) == 1:
@@ -114,7 +117,7 @@ class Resetting:
             raise NoReset(f"cannot choose a worker to restart: {have}; name one, or set default_worker", having)
         if wanted not in spec.workers:
             raise UnknownNames((wanted,))
-        if wanted not in having:
+        if spec.workers[wanted].reset is None:
             raise NoReset(f"cannot reset {wanted}: it has no reset in its configuration", having)
         return wanted
 
