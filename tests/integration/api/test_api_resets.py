@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from crewd.model.access import Role
 from crewd.model.accounts import Total
 from crewd.model.spec import CrewSpec, ResetAction, ResetSpec
 from crewd.plugin import Act, Occasion, Reset, Step, option
 from crewd.reconcile import clearing
 from crewd.reconcile.resetting import QUEUE_MOST
+from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Crewd, running, until
 
 
@@ -432,3 +434,41 @@ async def test_whoever_hangs_up_does_not_stop_it(crewd: Crewd) -> None:
         await until(lambda: crewd.store.database.restarts)
 
     assert crewd.store.database.restarts[0].restart.success
+
+
+async def test_whoever_is_limited_to_some_workers_resets_and_sees_those_alone(crewd: Crewd) -> None:
+    """Of two workers with a reset mail is the only one for them; of the other they are told nothing."""
+    with_resets(crewd, mail=obedient(), web=obedient())
+    async with running(crewd):
+        await until(lambda: crewd.known_tokens.loaded)
+        token_id, text = minted()
+        await crewd.known_tokens.add(Token(token_id, digest_of(text), Role.OPERATOR, workers=("mail*",)))
+        mine = {"X-API-Key": text}
+        await crewd.post("/workers/web/reset")
+        meant = await crewd.ask("POST", "/restart", headers=mine)
+        others = [
+            await crewd.ask("POST", "/restart", {"worker_id": "web"}, mine),
+            await crewd.ask("POST", "/restart", {"worker_id": "nobody"}, mine),
+            await crewd.post("/workers/web/reset", **mine),
+            await crewd.get("/restart-events?worker=web", **mine),
+        ]
+        seen = (await crewd.get("/restart-events", **mine)).data["restart_events"]
+
+    assert meant.json["worker_id"] == "mail"
+    assert [(one.status, one.code) for one in others] == [(403, "AUTH_002")] * 4
+    assert [one["worker_id"] for one in seen] == ["mail"]
+    assert seen[0]["by"] == f"token {token_id}"
+
+
+async def test_a_viewer_sees_restarts_and_makes_none(crewd: Crewd) -> None:
+    """The column of the table decides."""
+    async with running(crewd):
+        await until(lambda: crewd.known_tokens.loaded)
+        token_id, text = minted()
+        await crewd.known_tokens.add(Token(token_id, digest_of(text), Role.VIEWER))
+        shown = await crewd.get("/restart-events", **{"X-API-Key": text})
+        made = await crewd.ask("POST", "/restart", headers={"X-API-Key": text})
+
+    assert shown.data["restart_events"] == []
+    assert (made.status, made.code) == (403, "AUTH_002")
+    assert Obedient.calls == []
