@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,6 @@ from crewd import __version__
 from harness.canned_api import Api, Reply, data, no, parts
 from harness.crewctl import COMMAND, Terminal, crewctl, environ
 from harness.crewctl_answers import WAITING, crew, event, instance, many, worker
-
-STATUS_MOST_SEC = 0.5
-"""On a machine that does other things meanwhile; what it takes by itself is measured by `make bench`."""
 
 
 def shell(root: Path, script: str) -> "subprocess.CompletedProcess[str]":
@@ -168,16 +164,11 @@ def test_the_socket_can_be_named(api: Api, tmp_path: Path) -> None:
     assert crewctl(tmp_path, "--socket", api.path, "status").returncode == 0
 
 
-def test_status_of_a_thousand_workers_is_quick(api: Api, root: Path) -> None:
-    """Thin imports, and a table that is put together in one go."""
+def test_status_shows_a_thousand_workers(api: Api, root: Path) -> None:
+    """All of them; how long that takes is the benchmark's to say."""
     api.serve("GET /workers", data(many(1000)))
-    crewctl(root, "status")  # so that its bytecode is there
-    begun = time.monotonic()
-    ran = crewctl(root, "status")
-    took_sec = time.monotonic() - begun
 
-    assert len(ran.stdout.splitlines()) == 1003
-    assert took_sec < STATUS_MOST_SEC
+    assert len(crewctl(root, "status").stdout.splitlines()) == 1003
 
 
 def test_status_loads_nothing_that_it_does_not_need() -> None:
