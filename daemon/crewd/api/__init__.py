@@ -5,7 +5,8 @@ and ``admission`` who is let in, and the limits · ``routes`` the table of all t
 ``noting`` what the audit is told · ``idempotency``, ``kept_answers`` what is sent twice · ``handlers``, ``actions``,
 ``resets``, ``event_list``, ``event_stream``, ``logs``, ``tokens``, ``audit``, ``health`` answer · ``instances``,
 ``crew``, ``events`` make what is answered · ``describing`` makes ``/openapi.json`` of the table, ``shapes`` and
-``parameters`` · ``envelope``, ``refusals``, ``answering``, ``durations``, ``streaming`` what all answers have in common.
+``parameters`` · ``envelope``, ``refusals``, ``answering``, ``durations``, ``streaming`` what all answers have in
+common.
 
 What needs FastAPI and uvicorn is imported when the server begins, in a thread: supervision does not wait for it.
 """
