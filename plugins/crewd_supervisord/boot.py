@@ -6,7 +6,6 @@ more, because supervisord was killed in between, is judged now.
 """
 
 import os
-import sys
 import time
 from dataclasses import replace
 from hashlib import blake2b
@@ -31,6 +30,7 @@ from crewd_supervisord.guard import examine
 from crewd_supervisord.instance import Instance
 from crewd_supervisord.leftovers import kill_leftovers
 from crewd_supervisord.recall import Recalled, next_generation, recall
+from crewd_supervisord.sharing import Shared
 from crewd_supervisord.timers import Alarm
 
 
@@ -58,8 +58,11 @@ def boot(supervisord: Any, directory: str) -> Engine:
     _choose_mode(engine)
     if found.skipped:
         engine.logger.warn(f"crewd: {found.skipped} lines of the journal of {found.previous} cannot be understood")
+    shared = Shared()
     for group in supervisord.process_groups.values():
-        enroll(engine, group, found.records)
+        instance = enroll(engine, group, found.records)
+        if instance is not None:
+            shared.pack(group.config, instance.entry)
     engine.journal.open()
     engine.journal.append(_began(engine, found))
     _end_leftovers(engine, found)
@@ -90,16 +93,9 @@ def enroll(engine: Engine, group: Any, records: dict[str, Record]) -> Instance |
     processes = list(group.processes.values())
     if entry is None or len(processes) != 1 or type(processes[0].config) is not ProcessConfig:
         return None
-    _share_names(processes[0].config)
     instance = Instance(entry, group, processes[0], records.get(name, Record()))
     engine.enroll(instance)
     return instance
-
-
-def _share_names(config: Any) -> None:
-    """Let the names of variables, the same for a thousand programs, be there once."""
-    if config.environment:
-        config.environment = {sys.intern(name): value for name, value in config.environment.items()}
 
 
 def settle(engine: Engine, instance: Instance) -> None:

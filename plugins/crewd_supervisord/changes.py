@@ -21,10 +21,12 @@ from crewd.model.reasons import Cause
 from crewd.model.states import ProcessState
 from crewd.model.table import Table
 from crewd.policy.plan import Plan, plan
+from crewd_supervisord import memory
 from crewd_supervisord.boot import enroll, settle, without_sections
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.instance import AfterStop, Instance
 from crewd_supervisord.parsing import group_configs
+from crewd_supervisord.sharing import Shared
 
 LISTENER_POLL_SEC = 0.1
 _ALIVE = (ProcessState.STARTING, ProcessState.RUNNING, ProcessState.STOPPING)
@@ -52,6 +54,9 @@ def apply(engine: Engine, written: Table) -> Applied:
     sections = [written.entries[name].section for name in wanted]
     sections += [section for section in listeners.values() if section]
     configs = group_configs(engine.options, sections) if sections else {}
+    shared = Shared()
+    for name in wanted:
+        shared.pack(configs[name], table.entries[name])
     _raise_descriptor_limit(len(table.entries))
     engine.table = table
     engine.journal.append(TableApplied(table.name, steps.added, steps.changed, steps.restarted, steps.removed))
@@ -68,6 +73,8 @@ def apply(engine: Engine, written: Table) -> Applied:
         _retire(engine, engine.supervisord.process_groups[name], name)
     engine.drift.resolved()
     _remember_configs(engine)
+    if configs:
+        memory.collect_new()
     return Applied(table.name, steps, tuple(listeners))
 
 

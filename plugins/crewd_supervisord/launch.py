@@ -12,11 +12,12 @@ def main() -> None:
     gc.set_threshold(1_000_000, 10, 10)
     from supervisor import supervisord  # noqa: PLC0415 - after the collector was told
 
-    from crewd_supervisord import boot_lock, parsing  # noqa: PLC0415
+    from crewd_supervisord import boot_lock, parsing, sharing  # noqa: PLC0415
     from crewd_supervisord.guard import examine  # noqa: PLC0415
 
     if examine("parser").fits:
         parsing.speed_up()
+        sharing.share_while_parsing()
     parsing.forgive_missing_log_directories()
     boot_lock.hold(sys.argv[1:])
     sys.argv[0] = "supervisord"

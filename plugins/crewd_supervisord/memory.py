@@ -19,6 +19,12 @@ def collect() -> None:
     gc.collect()
 
 
+def collect_new() -> None:
+    """Let go of what parsing left behind while workers run: what was there before is not looked at again."""
+    gc.collect()
+    gc.freeze()
+
+
 def calm_the_collector() -> None:
     """What was made so far stays, and collections are rare."""
     gc.freeze()

@@ -80,8 +80,12 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         *_of("http.deferring_http_channel", "writable", "refill_buffer"),
         *_of("medusa.asynchat_25.async_chat", "initiate_send"),
     ),
-    # parsing.py: values without a per cent sign are not expanded
-    "parser": _of("options", "UnhosedConfigParser.saneget", "UnhosedConfigParser.getdefault", "expand"),
+    # parsing.py: values without a per cent sign are not expanded; sharing.py: equal values are one
+    "parser": _of(
+        "options",
+        *(f"UnhosedConfigParser.{name}" for name in ("__init__", "read", "saneget", "getdefault")),
+        "expand",
+    ),
     # changes.py, parsing.py: programs come, change and go without their neighbours noticing
     "groups": (
         *_of("supervisord.Supervisor", "add_process_group", "remove_process_group", "diff_to_active"),
