@@ -41,8 +41,9 @@ class Shared:
         group_config.name = self.one(group_config.name)
         group_config.priority = self.one(group_config.priority)
         for config in group_config.process_configs:
-            if config.environment:
-                config.environment = self._packed(config.environment)
+            variables: dict[str, Any] = config.environment or {}
+            if variables:
+                config.environment = self._packed(variables)
             config.__dict__ = self._packed(vars(config))  # set one by one, and so with room for twice as many
 
     def _packed(self, members: dict[str, Any]) -> dict[str, Any]:

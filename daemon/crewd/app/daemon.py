@@ -12,6 +12,7 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 from crewd.api import Ports, Server
+from crewd.app import heap
 from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
@@ -70,6 +71,7 @@ class SystemClock:
 
 def run(config: str | None, environ: MutableMapping[str, str]) -> int:
     """Run the daemon in the foreground; return the exit code. ``config`` None: the home's own file."""
+    heap.share()
     service = Systemd(environ)
     try:
         home = home_from(environ)
@@ -150,6 +152,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "auditor": auditor.run,
         "restart log": restart_log.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
+        "heap": lambda: heap.tidy_for_ever(clock),
         "server": server.serve,
     }
     settled = asyncio.get_running_loop().call_later(SETTLED_SEC, _settle)
