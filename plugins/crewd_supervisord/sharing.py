@@ -40,7 +40,8 @@ class Shared:
         self.one(entry.worker_id)
         group_config.name = self.one(group_config.name)
         group_config.priority = self.one(group_config.priority)
-        for config in group_config.process_configs:
+        configs: list[Any] = group_config.process_configs
+        for config in configs:
             variables: dict[str, Any] = config.environment or {}
             if variables:
                 config.environment = self._packed(variables)

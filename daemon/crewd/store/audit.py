@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from crewd.model.access import How
 from crewd.reconcile.auditing import AuditQuery, Entry
 from crewd.reconcile.storage import Retention
-from crewd.store.recording import INSERTS
+from crewd.store.recording import insert_into
 from crewd.store.store import SqlStore
 from crewd.store.tables import AUDIT
 
@@ -42,7 +42,7 @@ class SqlAudit:
 
 
 def _add(connection: Connection, entries: Sequence[Entry]) -> None:
-    statement = INSERTS[connection.dialect.name](AUDIT).on_conflict_do_nothing(index_elements=["run", "sequence"])
+    statement = insert_into(connection, AUDIT).on_conflict_do_nothing(index_elements=["run", "sequence"])
     with connection.begin():
         last = connection.scalar(select(func.max(_COLUMNS.id))) or 0
         connection.execute(statement, [_row(last + n, entry) for n, entry in enumerate(entries, 1)])

@@ -1,19 +1,16 @@
 """Writing: what a recording means in SQL. One transaction, and the place first: two writers never interleave."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 
 from crewd.errors import StoreError
 from crewd.model.accounts import NO_ATTEMPT, Attempt, Key
 from crewd.policy.accounting import worker_of
 from crewd.reconcile.storage import Recording, Row
 from crewd.store.tables import ATTEMPTS, EVENTS, PLACE, TOTALS
-
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""The same statement, ON CONFLICT included, under two names."""
 
 _MOVE = (
     update(PLACE)
@@ -27,6 +24,11 @@ _MOVE = (
 )
 _ADD_EVENTS = insert(EVENTS)
 _FORGET = delete(ATTEMPTS).where(ATTEMPTS.c.instance == bindparam("forgotten"))
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """Return the statement that knows ON CONFLICT: the same, under a name in each dialect. Of those one is imported."""
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
 def record(connection: Connection, recording: Recording, database: str) -> None:
@@ -79,7 +81,7 @@ def _amount(key: Key, amount: float) -> dict[str, Any]:
 
 
 def _add_amounts(connection: Connection) -> Any:
-    statement = INSERTS[connection.dialect.name](TOTALS)
+    statement = insert_into(connection, TOTALS)
     added = TOTALS.c.amount + statement.excluded.amount
     return statement.on_conflict_do_update(index_elements=TOTALS.primary_key.columns, set_={"amount": added})
 
@@ -88,7 +90,7 @@ def _keep_attempts(connection: Connection, recording: Recording) -> None:
     kept = [_attempt(name, attempt) for name, attempt in recording.attempts.items() if attempt != NO_ATTEMPT]
     forgotten = [{"forgotten": name} for name, attempt in recording.attempts.items() if attempt == NO_ATTEMPT]
     if kept:
-        statement = INSERTS[connection.dialect.name](ATTEMPTS)
+        statement = insert_into(connection, ATTEMPTS)
         values = {column.name: statement.excluded[column.name] for column in ATTEMPTS.c if not column.primary_key}
         connection.execute(statement.on_conflict_do_update(index_elements=[ATTEMPTS.c.instance], set_=values), kept)
     if forgotten:
