@@ -45,7 +45,8 @@ class Shared:
             variables: dict[str, Any] = config.environment or {}
             if variables:
                 config.environment = self._packed(variables)
-            config.__dict__ = self._packed(vars(config))  # set one by one, and so with room for twice as many
+            attributes: dict[str, Any] = config.__dict__
+            config.__dict__ = self._packed(attributes)  # set one by one, they had room for twice as many
 
     def _packed(self, members: dict[str, Any]) -> dict[str, Any]:
         return {sys.intern(name): self.one(value) for name, value in members.items()}

@@ -3,10 +3,11 @@
 Engine and daemon both hold these; a snapshot is all of them, so that a reader need not begin at the beginning.
 """
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 from crewd.model.reasons import Reason, Verdict
 from crewd.model.spec import START_LIMIT_BURST_MOST
@@ -15,6 +16,40 @@ from crewd.model.states import ProcessState
 REMEMBERED_EXITS = 5
 REMEMBERED_STARTS = START_LIMIT_BURST_MOST
 """A history of more starts is cut at its old end; no limit can tell, present or to come, for no burst is higher."""
+
+
+class Starts(Sequence[float]):
+    """Seconds, oldest first, 8 bytes each: there may be a thousand for each of a thousand instances. Never changed."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: Iterable[float] = ()) -> None:
+        self._seconds = array("d", seconds)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Starts": ...
+    def __getitem__(self, index: int | slice) -> "float | Starts":
+        return Starts(self._seconds[index]) if isinstance(index, slice) else self._seconds[index]
+
+    def __len__(self) -> int:
+        return len(self._seconds)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._seconds)
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == (tuple(other) if isinstance(other, Starts) else other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Starts({tuple(self)})"
+
+
+NO_STARTS = Starts()
 
 
 class Standing(StrEnum):
@@ -68,7 +103,7 @@ class Record:
     """When the run in progress, or the last one, began."""
     due_at: float | None = None
     """When a restart is due."""
-    starts: tuple[float, ...] = ()
+    starts: Sequence[float] = NO_STARTS
     """The starts of this history, oldest first; the last REMEMBERED_STARTS."""
     restarts: int = 0
     """Automatic restarts since the history began: the n of the backoff formula."""
@@ -83,6 +118,8 @@ class Record:
 def to_json(record: Record) -> dict[str, Any]:
     """Return the record as JSON members; defaults are left out."""
     members = {name: value for name in _DEFAULTS if (value := getattr(record, name)) != _DEFAULTS[name]}
+    if record.starts:
+        members["starts"] = list(record.starts)
     if record.exits:
         members["exits"] = [{name: getattr(past, name) for name in _PAST_EXIT_ORDER} for past in record.exits]
     return members
@@ -99,7 +136,7 @@ def from_json(members: Mapping[str, Any]) -> Record:
     if "process_state" in values:
         values["process_state"] = ProcessState(values["process_state"])
     if "starts" in values:
-        values["starts"] = tuple(float(start) for start in values["starts"])
+        values["starts"] = Starts(float(start) for start in values["starts"])
     if "exits" in values:
         values["exits"] = tuple(_past_exit(past) for past in values["exits"])
     return Record(**values)

@@ -25,7 +25,7 @@ from crewd.model.facts import (
     StateChanged,
 )
 from crewd.model.reasons import Cause, Reason, Verdict
-from crewd.model.record import REMEMBERED_EXITS, REMEMBERED_STARTS, PastExit, Record, Standing
+from crewd.model.record import NO_STARTS, REMEMBERED_EXITS, REMEMBERED_STARTS, PastExit, Record, Standing, Starts
 from crewd.model.states import ProcessState
 
 _STANDING = {
@@ -76,7 +76,7 @@ def _starting(record: Record, event: Event, fact: Starting) -> Record:
         started_at=event.boottime,
         started_wall=event.at,
         due_at=None,
-        starts=(event.boottime,) if new_history else (*record.starts[1 - REMEMBERED_STARTS :], event.boottime),
+        starts=Starts((*(() if new_history else record.starts[1 - REMEMBERED_STARTS :]), event.boottime)),
         restarts=0 if new_history else record.restarts + automatic,
         restart_count=record.restart_count + automatic,
         fingerprint=fact.fingerprint,
@@ -98,7 +98,7 @@ def _judged(record: Record, fact: Judged) -> Record:
         record,
         standing=_STANDING[fact.verdict],
         due_at=fact.due_at,
-        starts=() if fact.fresh else record.starts,
+        starts=NO_STARTS if fact.fresh else record.starts,
         restarts=0 if fact.fresh else record.restarts,
         exits=exits,
     )
@@ -108,9 +108,9 @@ def _commanded(record: Record, fact: Commanded) -> Record:
     if fact.verb == "stop":
         return replace(record, standing=Standing.STOPPED, due_at=None)
     if fact.verb in {"start", "restart"}:
-        return replace(record, standing=Standing.UP, due_at=None, starts=(), restarts=0)
+        return replace(record, standing=Standing.UP, due_at=None, starts=NO_STARTS, restarts=0)
     if fact.verb == "reset_failed":
         standing = Standing.STOPPED if record.standing is Standing.GIVEN_UP else record.standing
         state = ProcessState.STOPPED if record.process_state is ProcessState.FATAL else record.process_state
-        return replace(record, standing=standing, process_state=state, starts=(), restarts=0)
+        return replace(record, standing=standing, process_state=state, starts=NO_STARTS, restarts=0)
     return record

@@ -16,6 +16,7 @@ Rules, after systemd.service(5) and systemd.unit(5):
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -57,7 +58,7 @@ class Ending:
 class History:
     """The starts of the present history, oldest first, in seconds of any one monotonic clock."""
 
-    starts: tuple[float, ...] = ()
+    starts: Sequence[float] = ()
     restarts: int = 0
     """How many of them were automatic restarts."""
 
