@@ -1,9 +1,10 @@
-"""A server that speaks the daemon's API over a real Unix socket, with the answers that a test gives it."""
+"""A server that speaks the daemon's API over a real Unix socket, or TLS, with the answers that a test gives it."""
 
 import json
 import os
 import queue
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Reply:
     status: int = 200
     kind: str = "application/json"
     parts: Iterable[bytes] = field(default=())
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def data(value: Any) -> Reply:
@@ -73,7 +75,7 @@ class Feed:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: "Api"
+    server: "Answering"
 
     def do_GET(self) -> None:
         """Answer."""
@@ -93,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _give(self, reply: Reply) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         if reply.parts == ():
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
@@ -108,29 +112,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Api(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """A context manager: serves in it. ``answers``: by method and path; a list is one answer after the other."""
+class Answering(socketserver.ThreadingMixIn):
+    """What both have in common. ``answers``: by method and path."""
 
     daemon_threads = True
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.path = str(root / "run/crewd.sock")
+    def __init__(self, *arguments: Any) -> None:
         self.answers: dict[str, Reply | Callable[[Asked], Reply]] = {}
         self.asked: list[Asked] = []
-        (root / "run").mkdir(exist_ok=True)
-        super().__init__(self.path, _Handler)
-
-    def __enter__(self) -> Self:
-        """Begin to serve."""
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop serving, and take the socket away."""
-        self.shutdown()
-        self.server_close()
-        os.unlink(self.path)
+        super().__init__(*arguments)
 
     def serve(self, what: str, reply: Reply | Callable[[Asked], Reply]) -> None:
         """Give this answer from now on: ``GET /workers``."""
@@ -148,3 +138,53 @@ class Api(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def last(self) -> Asked:
         """Return the last request."""
         return self.asked[-1]
+
+
+class Api(Answering, socketserver.UnixStreamServer):
+    """A context manager: serves in it, on the socket of the home."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = str(root / "run/crewd.sock")
+        (root / "run").mkdir(exist_ok=True)
+        super().__init__(self.path, _Handler)
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop serving, and take the socket away."""
+        self.shutdown()
+        self.server_close()
+        os.unlink(self.path)
+
+
+class TcpApi(Answering, socketserver.TCPServer):
+    """The same on a port of the loopback interface. ``context``: None: without TLS."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def port(self) -> int:
+        """Which one."""
+        return self.server_address[1]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Speak TLS first: here, in the thread of the connection."""
+        if self._context is not None:
+            request = self._context.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop serving."""
+        self.shutdown()
+        self.server_close()

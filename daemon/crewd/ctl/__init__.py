@@ -1,4 +1,4 @@
-"""crewctl: what an operator types. A client of the daemon's API on its Unix socket, and nothing else.
+"""crewctl: what an operator types. A client of the daemon's API, and nothing else.
 
 Rules:
 
@@ -59,13 +59,19 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="crewctl")
 @click.option("--socket", metavar="PATH", help="The daemon's socket; the default is the home's own.")
+@click.option("--host", metavar="URL", help="A daemon's address instead: https://HOST:PORT. Else $CREWD_HOST.")
+@click.option("--token-file", metavar="FILE", help="With your token for it. Else $CREWD_TOKEN.")
+@click.option("--ca", metavar="FILE", help="Who signed its certificate, where the system does not know.")
+@click.option("--cert", metavar="FILE", help="A certificate of yours, where it wants one.")
+@click.option("--key", metavar="FILE", help="The key of that, where it is not in the same file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Default: auto.")
 @click.pass_context
-def crewctl(ctx: click.Context, socket: str | None, color: str) -> None:
+def crewctl(ctx: click.Context, color: str, **said: str | None) -> None:
     """Show and steer the crew that crewd keeps running."""
-    from crewd.ctl.session import Session  # noqa: PLC0415 - `crewctl --version` is quick
+    from crewd.ctl.address import Address  # noqa: PLC0415 - `crewctl --version` is quick
+    from crewd.ctl.session import Session  # noqa: PLC0415 - as above
 
-    ctx.obj = Session.begin(os.environ, socket, color)
+    ctx.obj = Session.begin(os.environ, Address(**said), color)
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""The API's client: HTTP over the daemon's Unix socket, one connection for each request.
+"""The API's client: HTTP, one connection for each request. How one comes to be is a Way's business.
 
 Rules:
 
@@ -7,7 +7,6 @@ Rules:
 """
 
 import json
-import socket
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +15,13 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from crewd.ctl import failures
+from crewd.ctl.failures import RequestError
+from crewd.ctl.ways import Way
 
 ANSWER_SEC = 30.0
 """How long the daemon may take for an answer that waits for nothing."""
-OK, CREATED = 200, 201
+OK = 200
+GOOD = range(200, 300)
 API = "/api/v1"
 PIECE_BYTES = 65536
 
@@ -45,24 +47,23 @@ class Request:
 
 
 class _Connection(HTTPConnection):
-    """An HTTP connection to a socket in the file system."""
+    """An HTTP connection by that way."""
 
-    def __init__(self, path: str, timeout_sec: float | None) -> None:
-        super().__init__("localhost", timeout=timeout_sec)
-        self._path = path
+    def __init__(self, way: Way, timeout_sec: float | None) -> None:
+        super().__init__(way.authority, timeout=timeout_sec)
+        self._way = way
+        self._patience_sec = timeout_sec
 
     def connect(self) -> None:
         """Connect."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        self.sock = self._way.connected(self._patience_sec)
 
 
 class Client:
     """The daemon, asked. Raises RequestError."""
 
-    def __init__(self, socket_path: str) -> None:
-        self.socket_path = socket_path
+    def __init__(self, way: Way) -> None:
+        self.way = way
 
     def get(self, path: str, query: Query = ()) -> Any:
         """Return the ``data`` of an answer."""
@@ -99,11 +100,11 @@ class Client:
 
     @contextmanager
     def _response(self, request: Request, also: Collection[int] = ()) -> Generator[HTTPResponse]:
-        connection = _Connection(self.socket_path, request.timeout_sec)
+        connection = _Connection(self.way, request.timeout_sec)
         try:
             response = self._asked(connection, request)
-            if response.status not in (OK, CREATED, *also):
-                raise failures.refused(response.status, self.parsed(self._heard(response.read)))
+            if response.status not in GOOD and response.status not in also:
+                raise self._no(response)
             yield response
         finally:
             connection.close()
@@ -114,10 +115,12 @@ class Client:
         try:
             connection.connect()
         except OSError as cause:
-            raise failures.unreachable(self.socket_path, cause) from None
+            raise self.way.unreachable(cause) from None
         try:
-            connection.request(request.method, request.target, content, {**kind, **request.headers})
-        except ConnectionError:
+            connection.request(request.method, request.target, content, {**kind, **self.way.headers, **request.headers})
+        except TimeoutError as cause:
+            raise self.way.unreachable(cause) from None
+        except OSError:
             pass  # a no may come before all was read: it is in the answer
         return self._heard(connection.getresponse)
 
@@ -126,20 +129,27 @@ class Client:
         try:
             return read()
         except TimeoutError as cause:
-            raise failures.unreachable(self.socket_path, cause) from None
-        except (OSError, IncompleteRead):
-            raise failures.cut_off(self.socket_path) from None
+            raise self.way.unreachable(cause) from None
+        except (OSError, IncompleteRead) as cause:
+            raise self.way.cut_off(cause) from None
         except HTTPException:
-            raise failures.not_crewd(self.socket_path) from None
+            raise failures.not_crewd(self.way.where) from None
 
-    def parsed(self, text: bytes) -> dict[str, Any]:
+    def _no(self, response: HTTPResponse) -> RequestError:
+        """Return what the daemon's no means."""
+        envelope = self.parsed(self._heard(response.read), response.status)
+        return failures.refused(
+            response.status, envelope, known=bool(self.way.headers), again=response.headers.get("Retry-After", "")
+        )
+
+    def parsed(self, text: bytes, status: int = OK) -> dict[str, Any]:
         """Return the members of an answer; it is not crewd's where it is not an object of JSON."""
         try:
             members = json.loads(text)
         except ValueError:
             members = None
         if not isinstance(members, dict):
-            raise failures.not_crewd(self.socket_path)
+            raise failures.not_crewd(self.way.where, status)
         return cast("dict[str, Any]", members)
 
     def data(self, envelope: Mapping[str, Any]) -> Any:

@@ -35,13 +35,26 @@ class RequestError(CrewdError):
         super().__init__(message)
 
 
-_FAULTS = {"VALID_001": Fault.USAGE, "WORKER_001": Fault.UNKNOWN, "LOG_001": Fault.FAILED, "AUTH_002": Fault.DENIED}
+_FAULTS = {
+    "VALID_001": Fault.USAGE,
+    "WORKER_001": Fault.UNKNOWN,
+    "AUTH_001": Fault.DENIED,
+    "AUTH_002": Fault.DENIED,
+}
+UNKNOWN_TO_IT, TOO_MUCH = 401, 429
 
 
-def refused(status: int, envelope: Mapping[str, Any]) -> RequestError:
-    """Return what the daemon's no means; ``envelope``: the members of its answer."""
+def refused(status: int, envelope: Mapping[str, Any], *, known: bool = False, again: str = "") -> RequestError:
+    """Return what the daemon's no means; ``envelope``: the members of its answer.
+
+    ``known``: whether a token was shown; ``again``: the header Retry-After.
+    """
     error: Mapping[str, Any] = envelope.get("error") or {}
     message = envelope.get("message") or f"cannot be done: the daemon answered with status {status}"
+    if status == UNKNOWN_TO_IT:
+        message += "" if known else "; no token was shown: say --token-file, or set CREWD_TOKEN"
+    if status == TOO_MUCH and again.isdecimal():
+        message += f"; try again in {again} s"
     code = error.get("code", "")
     return RequestError(_FAULTS.get(code, Fault.FAILED), message, code, error.get("details"), status)
 
@@ -63,9 +76,10 @@ def cut_off(socket: str) -> RequestError:
     return RequestError(Fault.ABSENT, f"{what}; {_log(socket)}")
 
 
-def not_crewd(socket: str) -> RequestError:
+def not_crewd(where: str, status: int = 200) -> RequestError:
     """Return what to say where the answer is not one of crewd's."""
-    return RequestError(Fault.FAILED, f"cannot understand what answers at {socket}: it is not crewd")
+    said = "" if status == 200 else f" (status {status})"  # noqa: PLR2004 - HTTP's
+    return RequestError(Fault.FAILED, f"cannot understand what answers at {where}: it is not crewd{said}")
 
 
 def _advice(socket: str) -> str:

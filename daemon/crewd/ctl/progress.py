@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from crewd.ctl.client import Client, Request
-from crewd.ctl.failures import cut_off
 
 NDJSON = {"Accept": "application/x-ndjson"}
 
@@ -29,7 +28,7 @@ def _messages(client: Client, request: Request) -> Generator[dict[str, Any]]:
         yield message
         if "progress" not in message:
             return
-    raise cut_off(client.socket_path)
+    raise client.way.cut_off()
 
 
 def _followed(message: dict[str, Any], rest: Generator[dict[str, Any]], label: str) -> dict[str, Any]:

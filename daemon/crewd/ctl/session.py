@@ -1,15 +1,14 @@
 """What every command is handed: the daemon to ask, and the screen to show it on."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crewd.ctl.address import Address, way
 from crewd.ctl.client import Client
 from crewd.ctl.screen import Screen
-from crewd.model.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +19,9 @@ class Session:
     screen: Screen
 
     @classmethod
-    def begin(cls, environ: Mapping[str, str], socket: str | None, color: str) -> "Session":
+    def begin(cls, environ: Mapping[str, str], address: Address, color: str) -> "Session":
         """Return the session that the options and the environment ask for."""
-        return cls(Client(socket or socket_of(environ)), Screen.of(sys.stdout, environ, color))
+        return cls(Client(way(address, environ)), Screen.of(sys.stdout, environ, color))
 
     def show(self, lines: Iterable[str]) -> None:
         """Print lines, at once and all together."""
@@ -32,10 +31,3 @@ class Session:
     def show_json(self, value: Any) -> None:
         """Print a value: for people on a terminal, in one line elsewhere. ASCII: nothing in it can be a command."""
         self.show([json.dumps(value, indent=2 if self.screen.terminal else None)])
-
-
-def socket_of(environ: Mapping[str, str]) -> str:
-    """Return where the daemon's socket lies; a relative ``CREWD_HOME`` begins at the working directory."""
-    root = environ.get("CREWD_HOME", "")
-    home = Home.under(os.path.abspath(root)) if root else Home()  # noqa: PTH100 - as config.home has it
-    return f"{home.run}/crewd.sock"
