@@ -79,6 +79,7 @@ def crew(*workers: dict[str, Any], **given: Any) -> dict[str, Any]:
         "supervisord": {"up": True, "pid": 99, "generation": "00000001-abcdef", "mode": "fast", "mode_reason": ""},
         "configuration": {"in_force": True, "problems": [], "applied_at": AT, "drift": []},
         "recording": {"lag_events": 0, "trouble": ""},
+        "sampled_at": AT,
         **given,
     }
 

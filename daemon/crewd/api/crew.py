@@ -142,6 +142,7 @@ class CrewShapes:
                 "drift": list(self._ports.drift()),
             },
             "recording": {"lag_events": view.lag(), "trouble": view.recorder.recorded.trouble},
+            "sampled_at": iso(view.usages.at),
         }
 
 

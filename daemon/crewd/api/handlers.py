@@ -12,6 +12,7 @@ from crewd.api.actions import Actions, Order
 from crewd.api.answering import answer
 from crewd.api.bodies import Action, Batch, Shutdown
 from crewd.api.crew import CrewShapes, Page, statuses
+from crewd.api.durations import duration
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.events import position_of
 from crewd.api.parameters import PLACE, Moment, Name, Names, One, OneInstance, Types, Wait
@@ -55,8 +56,13 @@ class Handlers:
         status: Annotated[list[str], Query(description="Only workers of these.", examples=[["crashed"]])] = [],  # noqa: B006
         limit: Annotated[int | None, Query(ge=1, le=LIST_MOST, description="So many workers at most.")] = None,
         cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["web"])] = None,
+        fresh: Annotated[
+            str | None, Query(description="What they use is no older than this, or than 1s.", examples=["2s"])
+        ] = None,
     ) -> Response:
         """The crew as it is, and how supervisord and crewd are."""
+        if fresh is not None:
+            await self._ports.fresh(duration(self._ports, "fresh", fresh))
         return answer(self._shapes.all(request.state.principal, worker, Page(statuses(status), limit, cursor)))
 
     async def status(self, request: Request, name: One) -> Response:

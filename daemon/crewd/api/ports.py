@@ -1,7 +1,7 @@
 """What the API needs of the rest of the daemon."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from crewd.api.kept_answers import KeptAnswers
@@ -27,12 +27,17 @@ def _no_drift() -> Sequence[str]:
     return ()
 
 
+async def _as_it_is(_within_sec: float) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All of it.
 
     ``metrics`` renders the page, blocking for a while; ``duration`` reads ``30s`` as the configuration does and raises
-    ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force.
+    ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force; ``fresh``
+    comes back when what the instances use was looked at within so many seconds.
 
     ``configured`` is what is in force, the same object as long as it is the same; ``secret`` reads a file that nobody
     else may read, and raises ValueError.
@@ -55,5 +60,6 @@ class Ports:
     drift: Callable[[], Sequence[str]] = _no_drift
     wall: Callable[[], float] = time.time
     boot: Callable[[], float] = boottime
+    fresh: Callable[[float], Awaitable[None]] = _as_it_is
     answers: KeptAnswers = field(default_factory=KeptAnswers)
     """Those to requests with a key, for both listeners, and for as long as the daemon lives."""

@@ -33,10 +33,11 @@ from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_log import RestartLog
+from crewd.reconcile.sampling import Sampling
 from crewd.reconcile.storage import Retention, Store
 from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
-from crewd.reconcile.view import View, sample_for_ever
+from crewd.reconcile.view import View
 from crewd.reconcile.wanted import Wanted, wanted_of
 from crewd.store import SqlAudit, SqlRestartEvents, SqlTokens, store_of
 from crewd.supervisord.applier import ApplyChild
@@ -122,6 +123,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     view = _view(loop, world, store)
     control = Control(loop, view, world.engine)
     metrics = Metrics(view, calls)
+    sampling = Sampling(view, ProcSampler(), clock)
     tokens, audit = KnownTokens(SqlTokens(store), clock), SqlAudit(store)
     auditor = Auditor(audit, clock, view.backlog, lambda: _audit_retention(view))
     restarts = SqlRestartEvents(store)
@@ -143,6 +145,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         resetting=Resetting(view, control, restart_log, clock),
         restarts=restarts,
         drift=lambda: _drift(view),
+        fresh=sampling.fresh,
     )
     server = Server(ports, home.socket, settings.listen, settings.tls)
     changes.append(server.changed)
@@ -153,6 +156,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "restart log": restart_log.run,
         "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
         "heap": lambda: heap.tidy_for_ever(clock),
+        "sampler": sampling.run,
         "server": server.serve,
     }
     settled = asyncio.get_running_loop().call_later(SETTLED_SEC, _settle)

@@ -6,17 +6,16 @@ Rules:
 2. A configuration is that which is in force, never what the file says by now.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crewd.model.record import Record
-from crewd.model.spec import CrewSpec, DaemonSpec, WorkerSpec
+from crewd.model.spec import CrewSpec, WorkerSpec
 from crewd.policy.accounting import worker_of
 from crewd.policy.restart import History, budget
 from crewd.reconcile.auditor import Backlog
 from crewd.reconcile.crew import Crew
-from crewd.reconcile.port import Clock, Sampler, Usage
+from crewd.reconcile.port import Usage
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.supervision import Life, Supervision
 from crewd.reconcile.totals import Totals
@@ -25,7 +24,7 @@ from crewd.reconcile.wanted import Applies
 
 @dataclass(slots=True)
 class Usages:
-    """What the instances use, as sampled. One writer: ``sample_for_ever``."""
+    """What the instances use, as sampled. One writer: ``sampling``."""
 
     of: Mapping[str, Usage] = field(default_factory=dict[str, Usage])
     at: float | None = None
@@ -80,13 +79,3 @@ class View:
     def lag(self) -> int:
         """Return how many lines of the journal are not recorded yet."""
         return self.recorder.lag(self.crew.generation, self.crew.sequence)
-
-
-async def sample_for_ever(view: View, sampler: Sampler, clock: Clock) -> None:
-    """Look again and again at what the instances use, in a thread, as often as the configuration says."""
-    while True:
-        begun = clock.monotonic()
-        used = await asyncio.to_thread(sampler.sample, view.crew.running())
-        view.usages.of, view.usages.at = used, clock.time()
-        view.usages.took_sec = clock.monotonic() - begun
-        await clock.sleep((view.spec.daemon if view.spec else DaemonSpec()).sample_interval_sec)

@@ -509,3 +509,20 @@ async def test_streams_end_with_the_server(crewd: Crewd) -> None:
             assert await reading.line() == ""
             assert asyncio.get_running_loop().time() - begun < 1.5
             assert not Path(crewd.path).exists()
+
+
+async def test_who_watches_asks_for_figures_that_are_fresh(crewd: Crewd) -> None:
+    """The age is passed on; what is no length of time is refused."""
+    asked: list[float] = []
+
+    async def fresh(within_sec: float) -> None:
+        asked.append(within_sec)
+
+    object.__setattr__(crewd.ports, "fresh", fresh)
+    async with running(crewd):
+        assert (await crewd.get("/workers?fresh=2s")).data["sampled_at"] is None
+        await crewd.get("/workers")
+
+        assert asked == [2.0]
+        for wrong in ("soon", "2h", "-1s"):
+            assert (await crewd.get(f"/workers?fresh={wrong}")).code == "VALID_001"

@@ -128,6 +128,8 @@ class Crew(TypedDict):
     supervisord: Supervisord
     configuration: Configuration
     recording: Recording
+    sampled_at: str | None
+    """When it was last looked at what the instances use."""
 
 
 _EXIT: dict[str, Any] = {
@@ -190,6 +192,7 @@ WORKERS = Answer(
             "drift": [],
         },
         "recording": {"lag_events": 0, "trouble": ""},
+        "sampled_at": "2026-01-31T08:59:55.000Z",
     },
     "The crew.",
     refuses=(404,),
