@@ -39,9 +39,10 @@ def crewctl(root: Path, *arguments: str, given: str | None = None) -> "subproces
 class Terminal:
     """crewctl on a pseudo-terminal: what it shows, what is typed, how it ends."""
 
-    def __init__(self, root: Path, *arguments: str, width: int = 100) -> None:
+    def __init__(self, root: Path, *arguments: str, width: int = 100, rows: int = 24) -> None:
         self._near, far = os.openpty()
-        fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", rows, width, 0, 0))
+        self.modes_before = termios.tcgetattr(far)
         self._shown = b""
         self._process = subprocess.Popen(
             [*COMMAND, *arguments],
@@ -97,6 +98,24 @@ class Terminal:
         code = self._process.wait(10)
         self._reader.join(10)
         return code
+
+    def resizes(self, width: int, rows: int) -> None:
+        """Give the terminal another size; the kernel tells crewctl."""
+        fcntl.ioctl(self._near, termios.TIOCSWINSZ, struct.pack("HHHH", rows, width, 0, 0))
+
+    def signals(self, number: int) -> None:
+        """Send crewctl a signal."""
+        self._process.send_signal(number)
+
+    def modes(self) -> list[object]:
+        """Return how the terminal treats what is typed."""
+        return termios.tcgetattr(self._near)
+
+    def frames(self) -> list[list[str]]:
+        """Return the lines of each frame that was drawn in place, without colours."""
+        drawn = self._shown.decode().split("\x1b[?2026h\x1b[H")[1:]
+        whole = [one.partition("\x1b[?2026l")[0] for one in drawn if "\x1b[?2026l" in one]
+        return [[re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split("\r+\n", one)] for one in whole]
 
     def runs(self) -> bool:
         """Return whether it has not ended."""

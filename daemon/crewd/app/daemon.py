@@ -154,7 +154,6 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "tokens": tokens.run,
         "auditor": auditor.run,
         "restart log": restart_log.run,
-        "sampler": lambda: sample_for_ever(view, ProcSampler(), clock),
         "heap": lambda: heap.tidy_for_ever(clock),
         "sampler": sampling.run,
         "server": server.serve,

@@ -24,6 +24,7 @@ from crewd.ctl import exits
 
 COMMANDS = {
     "status": "status",
+    "top": "top",
     "start": "actions",
     "stop": "actions",
     "restart": "actions",

@@ -29,6 +29,8 @@ class Screen:
     colour: bool = False
     symbols: bool = True
     """Whether it has more than the letters of ASCII."""
+    drawable: bool = False
+    """Whether it is a terminal that can be drawn on in place."""
 
     @classmethod
     def of(cls, output: TextIO, environ: Mapping[str, str], color: str) -> "Screen":
@@ -37,7 +39,8 @@ class Screen:
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         colour = color == "always" or (color == "auto" and terminal and not plain)
         symbols = (output.encoding or "").lower().replace("-", "").startswith("utf")
-        return cls(_width(output, environ) if terminal else None, colour, symbols)
+        drawable = terminal and environ.get("TERM", "") not in {"", "dumb"}
+        return cls(_width(output, environ) if terminal else None, colour, symbols, drawable)
 
     @property
     def terminal(self) -> bool:
@@ -46,7 +49,7 @@ class Screen:
 
     def paint(self, colour: str, text: str) -> str:
         """Return the text in a colour, where colours are shown; "" is none."""
-        return f"\x1b[{_SGR[colour]}m{text}\x1b[0m" if self.colour and colour else text
+        return f"\x1b[{_SGR[colour]}m{text}\x1b[0m" if self.colour and colour and text else text
 
     def sign(self, symbol: str, ascii_sign: str) -> str:
         """Return the symbol, or what stands for it in ASCII."""

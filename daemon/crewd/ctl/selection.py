@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from crewd.ctl.client import Client
+from crewd.ctl.client import Client, Query
 from crewd.wording import Members
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,9 +42,9 @@ class Selection:
         """Whether all of the crew is meant."""
         return not self.names and not self.failed
 
-    def ask(self, client: Client) -> dict[str, Any]:
+    def ask(self, client: Client, more: Query = ()) -> dict[str, Any]:
         """Return the daemon's answer on the named workers, with what has failed alone where that is meant."""
-        answer = client.get("/workers", [("worker", name) for name in self.names])
+        answer = client.get("/workers", [*(("worker", name) for name in self.names), *more])
         return {**answer, "workers": only_failed(answer["workers"])} if self.failed else answer
 
     def instances(self, client: Client) -> list[str]:
