@@ -29,6 +29,7 @@ COMMANDS = {
     "stop": "actions",
     "restart": "actions",
     "reset-failed": "actions",
+    "batch": "batch",
     "reset": "reset",
     "why": "why",
     "events": "events",
