@@ -1,6 +1,6 @@
 """``crewctl start``, ``stop``, ``restart``, ``reset-failed``: something is done to what is named."""
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,9 @@ from crewd.ctl.selection import EVERYTHING, Selection, selecting
 from crewd.ctl.waiting import Waiting, waiting_options
 
 if TYPE_CHECKING:
-    from crewd.ctl.session import Session
     from collections.abc import Callable
+
+    from crewd.ctl.session import Session
 
 
 def _acting(verb: str, words: str, *, waits: bool = True, asks: bool = False) -> click.Command:

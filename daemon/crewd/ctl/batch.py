@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any, BinaryIO, NoReturn, cast, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 import click
 
