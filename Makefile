@@ -30,6 +30,7 @@ check: environment ## ruff, pyright strict, import-linter, unit and contract tes
 	.venv/bin/pyright --pythonversion 3.13
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck .ci/python .ci/environment .ci/system-packages .ci/old-supervisor .ci/other-pythons .ci/upgrade .ci/run
+	.venv/bin/shellcheck --shell bash packaging/completions/crewd.bash packaging/completions/crewctl.bash
 	$(PYTEST) -n $(JOBS) -m "not slow" tests/unit tests/contract tests/test_docs.py
 
 format: environment ## let ruff put the code in form

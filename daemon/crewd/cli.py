@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 
-_config = click.option("-c", "--config", metavar="FILE", help="The configuration; the default is the home's own.")
+_config = click.option(
+    "-c", "--config", type=click.Path(), metavar="FILE", help="The configuration; the default is the home's own."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,6 +81,15 @@ def schema(*, sample: bool) -> None:
     from crewd import config  # noqa: PLC0415 - as above
 
     click.echo(config.sample() if sample else json.dumps(config.json_schema(), indent=2))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that has a shell complete crewd's commands and options."""
+    from crewd import shells  # noqa: PLC0415 - as above
+
+    click.echo(shells.script(main, "crewd", shell), nl=False)
 
 
 def _load(config: str | None) -> "tuple[Loaded, Surroundings, Home, str]":

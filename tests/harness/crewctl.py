@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -37,15 +38,17 @@ def crewctl(root: Path, *arguments: str, given: str | None = None) -> "subproces
 
 
 class Terminal:
-    """crewctl on a pseudo-terminal: what it shows, what is typed, how it ends."""
+    """crewctl on a pseudo-terminal, or another program: what it shows, what is typed, how it ends."""
 
-    def __init__(self, root: Path, *arguments: str, width: int = 100, rows: int = 24) -> None:
+    def __init__(
+        self, root: Path, *arguments: str, width: int = 100, rows: int = 24, program: Sequence[str] = COMMAND
+    ) -> None:
         self._near, far = os.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", rows, width, 0, 0))
         self.modes_before = termios.tcgetattr(far)
         self._shown = b""
         self._process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*program, *arguments],
             env=environ(root) | {"TERM": "xterm"},
             cwd=root,
             stdin=far,

@@ -39,6 +39,7 @@ COMMANDS = {
     "audit": "audit",
     "check": "check",
     "shutdown": "shutdown",
+    "completion": "completion",
 }
 """Each command, and the module of this package that has it: as a function of the command's name."""
 
@@ -60,12 +61,14 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="crewctl")
-@click.option("--socket", metavar="PATH", help="The daemon's socket; the default is the home's own.")
+@click.option("--socket", type=click.Path(), metavar="PATH", help="The daemon's socket; the default is the home's own.")
 @click.option("--host", metavar="URL", help="A daemon's address instead: https://HOST:PORT. Else $CREWD_HOST.")
-@click.option("--token-file", metavar="FILE", help="With your token for it. Else $CREWD_TOKEN.")
-@click.option("--ca", metavar="FILE", help="Who signed its certificate, where the system does not know.")
-@click.option("--cert", metavar="FILE", help="A certificate of yours, where it wants one.")
-@click.option("--key", metavar="FILE", help="The key of that, where it is not in the same file.")
+@click.option("--token-file", type=click.Path(), metavar="FILE", help="With your token for it. Else $CREWD_TOKEN.")
+@click.option(
+    "--ca", type=click.Path(), metavar="FILE", help="Who signed its certificate, where the system does not know."
+)
+@click.option("--cert", type=click.Path(), metavar="FILE", help="A certificate of yours, where it wants one.")
+@click.option("--key", type=click.Path(), metavar="FILE", help="The key of that, where it is not in the same file.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Default: auto.")
 @click.pass_context
 def crewctl(ctx: click.Context, color: str, **said: str | None) -> None:

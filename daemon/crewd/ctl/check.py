@@ -12,7 +12,9 @@ from crewd.wording import plain
 
 
 @click.command(cls=Doing)
-@click.option("-c", "--config", metavar="FILE", help="The configuration; the default is the home's own.")
+@click.option(
+    "-c", "--config", type=click.Path(), metavar="FILE", help="The configuration; the default is the home's own."
+)
 @output_option
 @click.pass_context
 def check(ctx: click.Context, config: str | None, output: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from crewd.ctl import completing
 from crewd.ctl.client import Client, Query, Request
 from crewd.ctl.command import Showing, output_option
 from crewd.ctl.failures import Fault, RequestError
@@ -31,11 +32,18 @@ UNAVAILABLE = 503
 
 
 @click.command(cls=Showing)
-@click.argument("names", metavar="[SEL]...", nargs=-1)
+@click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what happens, until Ctrl-C.")
 @click.option("-n", "--lines", "count", type=click.IntRange(0), help=f"The newest so many; else {COUNT}.")
 @click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h. All of them, unless -n says how many.")
-@click.option("--type", "types", metavar="TYPE", multiple=True, help="This type alone, as the journal has it.")
+@click.option(
+    "--type",
+    "types",
+    metavar="TYPE",
+    multiple=True,
+    help="This type alone, as the journal has it.",
+    shell_complete=completing.types,
+)
 @output_option
 @click.pass_obj
 def events(

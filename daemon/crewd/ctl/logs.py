@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from crewd.ctl import completing
 from crewd.ctl.client import ANSWER_SEC, Query, Request, segment
 from crewd.ctl.command import Showing, output_option
 from crewd.ctl.screen import harmless
@@ -22,7 +23,7 @@ COUNT = 100
 
 
 @click.command(cls=Showing)
-@click.argument("name", metavar="SEL")
+@click.argument("name", metavar="SEL", shell_complete=completing.names)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what is written, until Ctrl-C.")
 @click.option(
     "-n", "--lines", "count", type=click.IntRange(0), default=COUNT, help=f"The newest so many; else {COUNT}."

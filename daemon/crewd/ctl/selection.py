@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from crewd.ctl import completing
 from crewd.ctl.client import Client, Query
 from crewd.wording import Members
 
@@ -69,7 +70,7 @@ def only_failed(workers: Iterable[Members]) -> list[Members]:
 
 def selecting(function: F) -> F:
     """Add ``SEL…``, ``--failed`` and ``--all``."""
-    named = click.argument("names", metavar="[SEL]...", nargs=-1)
+    named = click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
     failed = click.option("--failed", is_flag=True, help="What has crashed or was given up.")
     everything = click.option("--all", "everything", is_flag=True, help="All of the crew.")
     return named(failed(everything(function)))
