@@ -1,5 +1,6 @@
 """EVENT: what happened, as JSON; and which of them are asked for."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,13 +80,14 @@ def message(position: Position, kind: str, event: object) -> bytes:
 
 def position_of(last_id: str) -> Position:
     """Return the place that a Last-Event-ID names."""
-    generation, dot, sequence = last_id.rpartition(".")
-    if not (dot and generation and sequence.isascii() and sequence.isdecimal() and len(sequence) <= _DIGITS_MOST):
+    if not _POSITION.fullmatch(last_id):
         raise invalid("cannot read Last-Event-ID: it is <generation>.<sequence>")
+    generation, _, sequence = last_id.rpartition(".")
     return Position(generation, int(sequence))
 
 
-_DIGITS_MOST = 18
+POSITION_PATTERN = r"[0-9A-Za-z-]{1,64}\.[0-9]{1,18}"
+_POSITION = re.compile(POSITION_PATTERN)
 
 
 def _event(line: str, number: int | None, generation: str, sequence: int) -> dict[str, Any]:

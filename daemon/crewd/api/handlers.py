@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
-from fastapi import Header, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +15,20 @@ from crewd.api.crew import CrewShapes, Page, statuses
 from crewd.api.durations import duration
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.events import position_of
-from crewd.api.parameters import PLACE, Moment, Name, Names, One, OneInstance, Types, Wait
+from crewd.api.parameters import (
+    EventCursor,
+    Fresh,
+    Grep,
+    LastEventId,
+    Moment,
+    Name,
+    Names,
+    One,
+    OneInstance,
+    Statuses,
+    Types,
+    Wait,
+)
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.scope import within_one
@@ -53,12 +66,10 @@ class Handlers:
         self,
         request: Request,
         worker: Names = [],  # noqa: B006 - FastAPI copies it
-        status: Annotated[list[str], Query(description="Only workers of these.", examples=[["crashed"]])] = [],  # noqa: B006
+        status: Statuses = [],  # noqa: B006
         limit: Annotated[int | None, Query(ge=1, le=LIST_MOST, description="So many workers at most.")] = None,
         cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["web"])] = None,
-        fresh: Annotated[
-            str | None, Query(description="What they use is no older than this, or than 1s.", examples=["2s"])
-        ] = None,
+        fresh: Fresh = None,
     ) -> Response:
         """The crew as it is, and how supervisord and crewd are."""
         if fresh is not None:
@@ -107,10 +118,8 @@ class Handlers:
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int | None, Query(ge=0, le=EVENTS_MOST, description="The newest so many.")] = None,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["17"])] = None,
-        last_event_id: Annotated[
-            str | None, Header(description="Where a stream goes on: the id of its last message.", examples=[PLACE])
-        ] = None,
+        cursor: EventCursor = None,
+        last_event_id: LastEventId = None,
         follow: Annotated[bool, Query(description="A stream of what happens, for ever.")] = False,
     ) -> Response:
         """What happened; or, following, what happens.
@@ -118,12 +127,13 @@ class Handlers:
         since, until and cursor do not go with follow.
         """
         asked = event_list.wanted(self._ports, request.state.principal, instance, type, gone=not follow)
+        after = None if last_event_id is None else position_of(last_event_id)
         if not follow:
             span = event_list.span(self._ports, since, until)
             return answer(await event_list.page(self._ports, asked, span, EVENTS if limit is None else limit, cursor))
         if since or until or cursor:
             raise invalid("cannot follow from since, until or cursor: say limit, or Last-Event-ID")
-        begin = Begin(limit or 0, position_of(last_event_id) if last_event_id else None)
+        begin = Begin(limit or 0, after)
         messages = EventStream(self._ports, asked).messages(begin)
         return Pieces(await begun(messages), self._ending, SSE, {"cache-control": "no-store"})
 
@@ -133,9 +143,7 @@ class Handlers:
         name: OneInstance,
         stream: Annotated[Stream, Query(description="Which of the two.")] = Stream.STDOUT,
         lines: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many.")] = LINES,
-        grep: Annotated[
-            str | None, Query(description="Only lines in which this regular expression is found.", examples=["error"])
-        ] = None,
+        grep: Grep = None,
         *,
         follow: Annotated[bool, Query(description="Go on with what is written, for ever.")] = False,
     ) -> Response:

@@ -1,10 +1,36 @@
-"""The parameters that several routes take, with what /openapi.json says of each."""
+"""The parameters that several routes take, with what /openapi.json says of each.
 
-from typing import Annotated
+What is no mistake by its schema is none to the handler either; it is the handler that says in a sentence what is wrong.
+"""
 
-from fastapi import Path, Query
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import Header, Path, Query
+from pydantic import WithJsonSchema
 
 from crewd.api.bodies import NAMES_MOST
+from crewd.api.events import POSITION_PATTERN, TYPES
+from crewd.model.states import Status
+
+PATTERN_MOST = 200
+_SECONDS = "(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)"
+_DURATION = (
+    rf"^(?:{_SECONDS}(?: ?(?:s|sec))?|[0-9]{{1,6}} ?ms|[0-9]{{1,3}}\.[0-9]{{1,9}}(?: ?s)?|[1-5]?[0-9] ?(?:m|min)|1 ?h)$"
+)
+"""An hour at most. Written in parts, as 1min 30s, it is understood too."""
+_DATE = "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+_MOMENT = rf"^{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?Z$"
+
+
+def _text(example: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "examples": [example], **more})
+
+
+def _some(words: Iterable[str], *example: str) -> WithJsonSchema:
+    items = {"type": "string", "enum": sorted(words)}
+    return WithJsonSchema({"type": "array", "items": items, "examples": [list(example)]})
+
 
 Names = Annotated[
     list[str],
@@ -19,10 +45,42 @@ OneInstance = Annotated[
 ]
 Wait = Annotated[
     str | None,
-    Query(description="How long to wait for what it is to come to: 30s; at most 1h. None: not.", examples=["30s"]),
+    _text("30s", pattern=_DURATION),
+    Query(description="How long to wait for what it is to come to: 30s; at most 1h. None: not."),
 ]
+Fresh = Annotated[
+    str | None,
+    _text("2s", pattern=_DURATION),
+    Query(description="What they use is no older than this, or than 1s."),
+]
+Statuses = Annotated[list[str], _some(Status, "crashed"), Query(description="Only workers of these.")]
 Types = Annotated[
-    list[str], Query(description="Types of the journal: docs/reference/journal.md.", examples=[["exited", "spawned"]])
+    list[str],
+    _some(TYPES, "exited", "spawned"),
+    Query(description="Types of the journal: docs/reference/journal.md."),
 ]
-Moment = Annotated[str | None, Query(description="ISO 8601, or how long ago.", examples=["2026-01-31T09:00:00Z", "1h"])]
-PLACE = "00000001-fa4e00.9"
+Moment = Annotated[
+    str | None,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": _MOMENT}, {"type": "string", "pattern": _DURATION}],
+            "examples": ["2026-01-31T09:00:00Z", "1h"],
+        }
+    ),
+    Query(description="ISO 8601, or how long ago."),
+]
+EventCursor = Annotated[
+    str | None,
+    _text("17", pattern="^[0-9]{1,18}$"),
+    Query(description="next_cursor of the answer before."),
+]
+LastEventId = Annotated[
+    str | None,
+    _text("00000001-fa4e00.9", pattern=f"^{POSITION_PATTERN}$"),
+    Header(description="Where a stream goes on: the id of its last message."),
+]
+Grep = Annotated[
+    str | None,
+    _text("error", format="regex", maxLength=PATTERN_MOST),
+    Query(description="Only lines in which this regular expression is found."),
+]

@@ -30,6 +30,7 @@ class Connection(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._patience: asyncio.TimerHandle | None = None
+        self._lingering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take note of who connected."""
@@ -50,12 +51,14 @@ class Connection(H11Protocol):
         """Let go."""
         super().connection_lost(exc)
         self._forget()
+        if self._lingering is not None:
+            self._lingering.cancel()  # or else it would fail, and hold all of this until then
 
     def on_response_complete(self) -> None:
         """See to it that the answer is read, if it is the last one."""
         super().on_response_complete()
         if self.transport.is_closing():
-            self.loop.call_later(LINGER_SEC, self.transport.abort)
+            self._linger()
 
     def timeout_keep_alive_handler(self) -> None:
         """End what is idle; at once, where not even the last answer was read."""
@@ -66,11 +69,12 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the envelope."""
         body = failure("VALID_001", f"cannot read the request: {msg}", {})
-        headers = [(b"content-type", JSON.encode()), (b"connection", b"close")]
+        length = (b"content-length", str(len(body)).encode())
+        headers = [(b"content-type", JSON.encode()), length, (b"connection", b"close")]
         for event in (Response(status_code=400, headers=headers), Data(data=body), EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
-        self.loop.call_later(LINGER_SEC, self.transport.abort)
+        self._linger()
 
     def _mind(self) -> None:
         """Have patience with a request that is still to come."""
@@ -79,6 +83,10 @@ class Connection(H11Protocol):
             self._forget()
         elif self._patience is None:
             self._patience = self.loop.call_later(REQUEST_SEC, self.transport.abort)
+
+    def _linger(self) -> None:
+        """Let what was answered be read, for a while."""
+        self._lingering = self._lingering or self.loop.call_later(LINGER_SEC, self.transport.abort)
 
     def _forget(self) -> None:
         if self._patience is not None:
