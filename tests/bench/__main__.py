@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
         nargs="+",
         choices=PARTS,
         default=list(PARTS),
-        help="only these: the engine beside its peers, the daemon with 1000 workers, the store",
+        help="only these: the engine beside its peers, the daemon with 1000 workers, its API, the store",
     )
     parser.add_argument("--sizes", type=int, nargs="+", help="only these numbers of workers, of those that are planned")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), help="only these")

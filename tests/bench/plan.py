@@ -44,6 +44,23 @@ class DaemonPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiPlan:
+    """How much is asked of the API."""
+
+    lists: int
+    status_sec: float
+    """So long it is asked for one without pause, in each round."""
+    rounds: int
+    restarts: int
+    """In each round, without and with listeners."""
+    batches: int
+    readers: int = 200
+    batch: int = 100
+    """So many workers are restarted together."""
+    workers: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class StorePlan:
     """How much is written for the store."""
 
@@ -58,6 +75,7 @@ class Plan:
 
     sizes: tuple[Size, ...]
     daemon: DaemonPlan
+    api: ApiPlan
     store: StorePlan
 
 
@@ -69,6 +87,7 @@ QUICK = Plan(
     DaemonPlan(
         idle_intervals=2, scrapes=30, rounds=2, health_checks=100, crashes=10, changes=30, asks=8, growth_rounds=4
     ),
+    ApiPlan(lists=30, status_sec=2, rounds=2, restarts=10, batches=2),
     StorePlan(seconds=10),
 )
 
@@ -82,5 +101,6 @@ FULL = Plan(
     DaemonPlan(
         idle_intervals=4, scrapes=100, rounds=4, health_checks=250, crashes=25, changes=100, asks=20, growth_rounds=16
     ),
+    ApiPlan(lists=100, status_sec=5, rounds=4, restarts=25, batches=5),
     StorePlan(seconds=30),
 )

@@ -12,7 +12,7 @@ from bench.figures import Figures, Key, summary
 
 PEERS = ("crewd", "crewd, fallback", "runit", "runit, no shell", "stock")
 SHOWN_WHOLE = (
-    *(targets.DAEMON, targets.SCRAPED),
+    *(targets.DAEMON, targets.SCRAPED, targets.LISTENED),
     *(targets.CREWCTL, targets.SUPERVISORCTL, targets.SUPERVISORCTL_STOCK),
     *targets.DATABASES,
 )

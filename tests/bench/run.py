@@ -13,6 +13,7 @@ from subprocess import run as run_program
 from xmlrpc.client import Fault
 
 from bench import proc
+from bench.api.part import measure_api
 from bench.daemon.part import measure_daemon
 from bench.extras import measure_dying
 from bench.figures import Figures, Key
@@ -22,7 +23,7 @@ from bench.peers.crewd import CrewdRun
 from bench.plan import Plan, Size
 from bench.store.part import measure_store
 
-ENGINE, DAEMON, STORE = PARTS = ("engine", "daemon", "store")
+ENGINE, DAEMON, API, STORE = PARTS = ("engine", "daemon", "api", "store")
 ASKS = 10
 
 
@@ -64,6 +65,12 @@ class Bench:
         say(f"crewd run, n = {plan.daemon.workers}")
         site = Site(self.folder / "crew", plan.daemon.workers, False, self.stamper, self.shared_memory / "crew.stamps")
         self.attempt("crewd run", lambda: measure_daemon(site, plan.daemon, self.figures, self.step))
+
+    def measure_api(self, plan: Plan) -> None:
+        """Measure what the API takes."""
+        say(f"the API, n = {plan.api.workers}")
+        site = Site(self.folder / "api", plan.api.workers, False, self.stamper, self.shared_memory / "api.stamps")
+        self.attempt("the API", lambda: measure_api(site, plan.api, self.figures, self.step))
 
     def measure_store(self, plan: Plan) -> None:
         """Measure whether the store keeps up."""
@@ -169,6 +176,8 @@ def measure_all(
             bench.measure_engine(plan.sizes)
         if DAEMON in parts:
             bench.measure_daemon(plan)
+        if API in parts:
+            bench.measure_api(plan)
         if STORE in parts:
             bench.measure_store(plan)
         return bench.figures, bench.failures

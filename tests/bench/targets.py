@@ -8,10 +8,12 @@ from bench.figures import Figures, quantile
 
 CREWD, RUNIT, STOCK, COLD = "crewd", "runit", "stock", "crewd run, cold"
 DAEMON, SCRAPED = "crewd run", "crewd run, scraped"
+LISTENED = "crewd run, listened to"
 CREWCTL, SUPERVISORCTL, SUPERVISORCTL_STOCK = "crewctl", "supervisorctl", "supervisorctl, stock's"
 DATABASES = ("SQLite", "PostgreSQL")
 BIG = 1000
 BIGGEST = 3000
+BATCH = 100
 P50: Callable[[list[float]], float] = median
 
 
@@ -36,6 +38,7 @@ def lines(figures: Figures) -> Iterator[Line]:
         yield from _of_mode(figures, logs)
     yield _dying(figures)
     yield from _of_daemon(_Judge(figures, logs=False))
+    yield from _of_api(_Judge(figures, logs=False))
     yield from _of_store(_Judge(figures, logs=False))
 
 
@@ -87,6 +90,16 @@ def _of_daemon(judge: "_Judge") -> Iterator[Line]:
         yield judge.beside(f"{BIG}: {target}", what, BIG, of, ours=SCRAPED, peer=DAEMON, factor=factor, plus=plus)
 
 
+def _of_api(judge: "_Judge") -> Iterator[Line]:
+    """What "does not delay" means is ours: no more than half as much again, and 2 ms."""
+    yield judge.at_least(f"{BIG}: status of one ≥ 1500/s", "status of one per s", BIG, P50, 1500, ours=DAEMON)
+    what, target = "POST restart → new process ms", "with 200 who listen, p50 ≤ 1.5 × without + 2 ms"
+    yield judge.beside(f"{BIG}: a restart {target}", what, BIG, P50, ours=LISTENED, peer=DAEMON, factor=1.5, plus=2)
+    target = "`crewctl restart` of 100 < `supervisorctl restart` of the same 100 of stock's"
+    what = "restart of many, as a program ms"
+    yield judge.beside(target, what, BATCH, P50, ours=CREWCTL, peer=SUPERVISORCTL_STOCK, factor=1)
+
+
 def _of_store(judge: "_Judge") -> Iterator[Line]:
     for database in DATABASES:
         yield judge.at_most(
@@ -126,6 +139,15 @@ class _Judge:
         if not mine:
             return self._unknown(target)
         return self._line(target, f"{of(mine):.3g}", of(mine) <= limit)
+
+    def at_least(
+        self, target: str, what: str, n: int, of: Callable[[list[float]], float], limit: float, *, ours: str
+    ) -> Line:
+        """Judge a figure of which more is better."""
+        mine = self._take(what, n, ours)
+        if not mine:
+            return self._unknown(target)
+        return self._line(target, f"{of(mine):.4g}", of(mine) >= limit)
 
     def cold(self) -> Line:
         """Judge the start of the whole daemon."""

@@ -1,7 +1,7 @@
 """WORKER and the list of all: the crew as it is, and what is to be said of supervisord and of crewd itself."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ class CrewShapes:
         kept = self._instances.kept(instance)
         return kept.status.value, kept.record.process_state.name
 
-    def _chosen(self, principal: Principal, names: Sequence[str]) -> dict[str, list[str]]:
+    def _chosen(self, principal: Principal, names: Sequence[str]) -> Mapping[str, list[str]]:
         """Return the instances that are meant, by worker, in the order of the crew."""
         workers = self._view.workers()
         if not names and not principal.workers:
@@ -118,7 +118,7 @@ class CrewShapes:
         failures = (number for (total, reason), number in counted if total is Total.EXITS and reason != _CLEAN)
         return int(sum(failures))
 
-    def _summary(self, workers: dict[str, list[str]]) -> dict[str, Any]:
+    def _summary(self, workers: Mapping[str, list[str]]) -> dict[str, Any]:
         counts = Counter(self._instances.kept(name).status.value for names in workers.values() for name in names)
         return {"workers": len(workers), "instances": counts.total(), "by_status": dict(counts)}
 

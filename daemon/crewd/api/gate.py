@@ -16,15 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crewd.api.admission import Whole
 from crewd.api.envelope import JSON, failure
-from crewd.api.refusals import INTERNAL, Refusal, Refused, invalid, refusal_of, too_much
+from crewd.api.refusals import INTERNAL, Refusal, Refused, invalid, refusal_of
+from crewd.api.seats import Seat, Seats
 from crewd.model.access import ANONYMOUS, Access, Principal, Role
 
 BODY_BYTES = 1024 * 1024
 BODY_SEC = 10.0
 REQUESTS = 64
-"""So many requests are dealt with at once, streams included."""
-RESERVED = 16
-"""So many of them are kept for admins: whoever else asks cannot keep them out."""
+"""So many requests are dealt with at once."""
+STREAMS = 256
+"""So many answers go on at once; they are no longer among the requests once they have begun."""
 
 _log: Any = structlog.get_logger("crewd")
 
@@ -41,12 +42,13 @@ class Gate:
         admit: Admit,
         access: Callable[[str, str], Access],
         requests: int = REQUESTS,
+        streams: int = STREAMS,
     ) -> None:
         self._app = app
         self._admit = admit
         self._access = access
-        self._free = requests
-        self._most = requests
+        self._requests = Seats(requests, "requests are under way")
+        self._streams = Seats(streams, "answers go on just now")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deal with one request."""
@@ -61,14 +63,18 @@ class Gate:
             await answer.refuse(_said(error, scope), scope)
 
     async def _let_in(self, scope: Scope, body: "_Body", answer: "_Answer", principal: Principal) -> None:
-        if self._free <= (0 if principal.role is Role.ADMIN else RESERVED):
-            raise too_much(f"cannot answer: {self._most} requests are under way")
-        self._free -= 1
+        seat = Seat(self._requests, admin=principal.role is Role.ADMIN)
+
+        def goes_on() -> None:
+            """Give the seat of a request back for one of those that go on for long."""
+            seat.change(self._streams)
+
+        scope["state"]["goes_on"] = goes_on
         try:
             await body.whole()
             await self._app(scope, body.replay, answer.send)
         finally:
-            self._free += 1
+            seat.leave()
 
 
 class _Answer:

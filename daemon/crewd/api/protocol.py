@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from crewd.api.callers import Caller
 from crewd.api.envelope import JSON, failure
 
-CONNECTIONS = 128
+CONNECTIONS = 512
 RESERVED = 16
 REQUEST_SEC = 10.0
 LINGER_SEC = 15.0

@@ -46,7 +46,12 @@ class Pieces(Response):
         self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it; raises Refused where too many answers go on already."""
+        try:
+            scope["state"]["goes_on"]()
+        except CrewdError:
+            await self._pieces.aclose()
+            raise
         sending = asyncio.create_task(self._send(scope, send))
         gone = asyncio.create_task(disconnected(receive))
         ends = asyncio.create_task(self._ending.asked.wait())

@@ -16,6 +16,7 @@ from crewd.model.facts import Event, Fact, FaultCaught, LeftoverEnded, Removed, 
 from crewd.model.reasons import Reason
 from crewd.model.record import PastExit, Record, from_json
 from crewd.model.states import ProcessState, Status, status_of
+from crewd.policy.accounting import worker_of
 from crewd.policy.fold import fold
 from crewd.reconcile.port import Batch
 
@@ -50,12 +51,28 @@ class Crew:
         """The policy table that the engine last said it took over; empty until it does."""
         self.stale = True
         self._records: dict[str, Record] = {}
+        self._workers: Mapping[str, list[str]] | None = None
         self._seen = 0
 
     @property
     def records(self) -> Mapping[str, Record]:
         """Every instance's record, by name."""
         return self._records
+
+    @property
+    def workers(self) -> Mapping[str, list[str]]:
+        """The names of all instances by worker, in the order of their numbers.
+
+        Made when the names have changed: it is asked for with every request that concerns one worker.
+        """
+        if self._workers is None:
+            found: dict[str, list[str]] = {}
+            for name in self._records:
+                found.setdefault(worker_of(name), []).append(name)
+            for names in found.values():
+                names.sort(key=lambda name: int(name.rpartition("-")[2]))
+            self._workers = dict(sorted(found.items()))
+        return self._workers
 
     def status(self, instance: str) -> Status:
         """Return the status of one instance; KeyError where there is none of that name."""
@@ -93,6 +110,12 @@ class Crew:
                 yield before, event
 
     def _fold(self, event: Event) -> None:
+        before, count = self._records, len(self._records)
+        self._take(event)
+        if self._records is not before or len(self._records) != count:  # no fact both adds and removes
+            self._workers = None
+
+    def _take(self, event: Event) -> None:
         match event.fact:
             case SegmentOpened() as fact:
                 self._records = {name: _recalled(members) for name, members in fact.records.items()}

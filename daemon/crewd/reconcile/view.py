@@ -54,14 +54,9 @@ class View:
         """Return what is configured of a worker; None where that is not known."""
         return None if self.spec is None else self.spec.workers.get(worker_id)
 
-    def workers(self) -> dict[str, list[str]]:
+    def workers(self) -> Mapping[str, list[str]]:
         """Return the names of all instances by worker, in the order of their numbers: of the crew as it is."""
-        found: dict[str, list[str]] = {}
-        for name in self.crew.records:
-            found.setdefault(worker_of(name), []).append(name)
-        for names in found.values():
-            names.sort(key=lambda name: int(name.rpartition("-")[2]))
-        return dict(sorted(found.items()))
+        return self.crew.workers
 
     def budget(self, instance: str, record: Record, now: float) -> float | None:
         """Return how many starts the limit leaves; inf: no limit; None where the policy is not known.

@@ -25,16 +25,16 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(self._path)
 
 
-def get(connection: HTTPConnection, path: str) -> bytes:
+def get(connection: HTTPConnection, path: str, method: str = "GET") -> bytes:
     """Return the body of a 200; close the connection."""
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         response = connection.getresponse()
         body = response.read()
     finally:
         connection.close()
     if response.status != 200:
-        raise BenchError(f"GET {path}: {response.status} {body[:300]!r}")
+        raise BenchError(f"{method} {path}: {response.status} {body[:300]!r}")
     return body
 
 

@@ -176,7 +176,7 @@ async def test_others_connections_leave_some_for_root(tmp_path: Path, monkeypatc
 @root_only
 async def test_others_requests_leave_some_for_admins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams of theirs that go on for ever, for instance."""
-    monkeypatch.setattr(gate, "RESERVED", gate.REQUESTS)
+    monkeypatch.setattr(seats, "RESERVED", gate.REQUESTS)
     async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
         await open_way(Path(crewd.path))
         [busy] = await ask_as(Who(NOBODY), crewd.path, [Asked("GET", "/healthz")])

@@ -305,19 +305,56 @@ async def test_more_than_enough_connections_are_closed(crewd: Crewd, monkeypatch
             each.close()
 
 
+RELOAD = b"POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+FOLLOW = b"GET /api/v1/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n"
+Held = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+
+
+async def held(crewd: Crewd, request: bytes, count: int) -> Held:
+    """Send a request so many times; nothing is read."""
+    made = [await asyncio.open_unix_connection(crewd.path) for _ in range(count)]
+    for _, writer in made:
+        writer.write(request)
+    return made
+
+
+async def begin_with(connections: Held, status: bytes) -> None:
+    """Wait until all answers have begun."""
+    for reader, _ in connections:
+        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 " + status)
+
+
 async def test_more_than_enough_requests_are_refused(crewd: Crewd) -> None:
-    """Streams count; one that ends makes room."""
+    """One that is answered makes room."""
     async with running(crewd):
-        held = [crewd.stream("/events?follow=true") for _ in range(gate.REQUESTS)]
-        for stream in held:
-            await (await stream.__aenter__()).line()
+        crewd.applier.hold.clear()
+        asking = await held(crewd, RELOAD, gate.REQUESTS)
         refused = await crewd.ask("GET", "/healthz")
+        while refused.status == 200:  # not all have been read yet
+            refused = await crewd.ask("GET", "/healthz")
         assert (refused.status, refused.code) == (429, "RATE_001")
 
-        for stream in held:
-            await stream.__aexit__(None, None, None)
-        await until(lambda: not crewd.loop.bulletin._listeners)
+        crewd.applier.hold.set()
+        await begin_with(asking, b"200")
         assert (await crewd.ask("GET", "/healthz")).status == 200
+        for _, writer in asking:
+            writer.close()
+
+
+async def test_streams_take_no_room_from_requests(crewd: Crewd) -> None:
+    """They have a number of their own; one too many is refused, and one that ends makes room."""
+    async with running(crewd):
+        following = await held(crewd, FOLLOW, gate.STREAMS)
+        await begin_with(following, b"200")
+        refused = await crewd.get("/events?follow=true")
+        assert (refused.status, refused.code) == (429, "RATE_001")
+        assert (await crewd.ask("GET", "/healthz")).status == 200
+
+        for _, writer in following:
+            writer.close()
+        await until(lambda: not crewd.loop.bulletin._listeners)
+        async with crewd.stream("/events?follow=true") as another:
+            assert another.status == 200
 
 
 async def test_a_reader_that_reads_nothing_is_cut_off(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
