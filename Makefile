@@ -45,7 +45,7 @@ test: environment ## all tests, on real supervisord; unit and contract tests on 
 soak: environment ## the long tests, SOAK times as long (SOAK=20)
 	CREWD_SOAK=$(SOAK) $(PYTEST) -m slow --timeout 0 tests
 
-bench: environment ## crewd, stock supervisord and runit side by side, then the daemon and the store
+bench: environment ## crewd, stock supervisord and runit side by side, then the daemon, its API and the store
 	cd tests && ../.venv/bin/python -m bench $(BENCH)
 
 upgrade: ## move packaging/constraints.txt to the newest versions that pyproject.toml allows

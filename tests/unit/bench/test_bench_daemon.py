@@ -127,3 +127,25 @@ def test_a_report_shows_what_was_measured_and_nothing_else() -> None:
     assert "| SQLite: behind s | 1000 | 0.2 | 0.3 | 0.3 | 3 |" in text
     assert "runit |" not in text
     assert "- PostgreSQL: it is not installed" in text
+
+
+def test_a_rate_is_judged_by_what_it_reaches() -> None:
+    """More is better; what was not measured is not judged."""
+    figures = Figures()
+    assert judged(figures, "1000: status of one").met is None
+    figures.add(Key("status of one per s", 1000, "crewd run", logs=False), 1400, 1600, 1700)
+
+    line = judged(figures, "1000: status of one")
+    assert (line.met, line.measured) == (True, "1600")
+    figures.add(Key("status of one per s", 1000, "crewd run", logs=False), 1, 1)
+    assert judged(figures, "1000: status of one").met is False
+
+
+def test_a_restart_with_listeners_is_judged_beside_one_without() -> None:
+    """Of the same run."""
+    figures = Figures()
+    for peer, sample in (("crewd run", 4.0), ("crewd run, listened to", 8.1)):
+        figures.add(Key("POST restart → new process ms", 1000, peer, logs=False), sample)
+
+    assert judged(figures, "1000: a restart with 200").met is False
+    assert "listened to" in markdown(figures, [])

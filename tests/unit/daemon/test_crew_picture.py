@@ -132,3 +132,22 @@ def test_the_summary_counts_workers_and_instances() -> None:
 
     assert str(crew.summary()) == "2 workers (3 instances): 1 running, 2 stopped"
     assert str(Crew().summary()) == "0 workers (0 instances): none"
+
+
+def test_the_workers_are_those_of_the_picture_at_any_time() -> None:
+    """Sorted, instances by number; made anew when a name comes or goes, and not before."""
+    crew = Crew()
+    names = [f"web-{number}" for number in (0, 10, 2)]
+    seen(crew, snapshot(), TableApplied("t", added=("mail-0", *names)))
+    assert crew.workers == {"mail": ["mail-0"], "web": ["web-0", "web-2", "web-10"]}
+
+    before = crew.workers
+    seen(crew, *running("web-0", 7), first=9)
+    assert crew.workers is before
+
+    seen(crew, Removed("web-2"), first=20)
+    assert crew.workers["web"] == ["web-0", "web-10"]
+    seen(crew, *running("new-0", 8), first=30)
+    assert list(crew.workers) == ["mail", "new", "web"]
+    seen(crew, snapshot(other_0=Record()), first=40)
+    assert crew.workers == {"other": ["other-0"]}
