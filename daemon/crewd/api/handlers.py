@@ -64,6 +64,7 @@ class Handlers:
 
     async def workers(
         self,
+        *,
         request: Request,
         worker: Names = [],  # noqa: B006 - FastAPI copies it
         status: Statuses = [],  # noqa: B006

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crewd.api import gate, protocol
+from crewd.api import gate, protocol, seats
 from crewd.api.admission import FAILURES, FAILURES_SEC
 from crewd.model.access import HmacKey, Role, Roles
 from crewd.model.spec import DaemonSpec

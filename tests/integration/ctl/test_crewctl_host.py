@@ -141,10 +141,16 @@ def test_the_token_is_in_no_list_of_processes(root: Path, authority: Authority, 
     ("names", "days", "why"),
     [
         (HERE, "-1", "its certificate has expired"),
-        (("DNS:elsewhere.example",), "2", "its certificate is for another name; say --host with the name that it is for"),
+        (
+            ("DNS:elsewhere.example",),
+            "2",
+            "its certificate is for another name; say --host with the name that it is for",
+        ),
     ],
 )
-def test_a_certificate_that_is_wrong_is_told(root: Path, authority: Authority, names: tuple[str, ...], days: str, why: str) -> None:
+def test_a_certificate_that_is_wrong_is_told(
+    root: Path, authority: Authority, names: tuple[str, ...], days: str, why: str
+) -> None:
     """In a sentence; nothing was asked of whoever showed it."""
     with serving(context(authority.sign("wrong", *names, days=days))) as api:
         ran = asked(root, api, authority, "status")
