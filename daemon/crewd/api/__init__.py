@@ -6,11 +6,7 @@ and ``admission`` who is let in, and the limits · ``routes`` the table of all t
 ``resets``, ``event_list``, ``event_stream``, ``logs``, ``tokens``, ``audit``, ``health`` answer · ``instances``,
 ``crew``, ``events`` make what is answered · ``describing`` makes ``/openapi.json`` of the table, ``shapes`` and
 ``parameters`` · ``envelope``, ``refusals``, ``answering``, ``durations``, ``streaming`` what all answers have in
-<<<<<<< ours
-common.
-=======
 common · ``seats`` how many there may be at once.
->>>>>>> theirs
 
 What needs FastAPI and uvicorn is imported when the server begins, in a thread: supervision does not wait for it.
 """
