@@ -11,30 +11,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crewd.api import Ports, Server
+from crewd.config.offered import EMPTY, faults, joining, superseded
 from crewd.config.quantities import duration
+from crewd.config.schema import configuration_schema
 from crewd.config.secrets import secret_of
 from crewd.model.access import How, Principal, Role
 from crewd.model.home import Home
+from crewd.model.offer import Fate, Ruling
 from crewd.model.spec import CrewSpec, DaemonSpec, RestartPolicy, WorkerSpec
 from crewd.reconcile.auditor import Auditor
+from crewd.reconcile.configuring import Configuring
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
+from crewd.reconcile.offering import offers_of
+from crewd.reconcile.port import Applied
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
-from crewd.reconcile.wanted import Wanted, wanted_of
+from crewd.reconcile.wanted import Place, Wanted, wanted_of
 from crewd.supervisord.output import WorkerOutput
 from crewd.testing import (
     FakeApplier,
     FakeAudit,
     FakeClock,
+    FakeConfigurations,
     FakeEngine,
     FakeJournal,
     FakeLauncher,
     FakeReaper,
+    FakeRenderer,
     FakeRestartEvents,
     FakeService,
     FakeStore,
@@ -142,13 +150,27 @@ class Crewd:
         self.launcher = FakeLauncher(self.supervisord)
         self.applier = FakeApplier()
         self.store = FakeStore()
+        self.configurations = FakeConfigurations()
+        self.renderer = FakeRenderer()
         self.home = Home.under(str(root))
         self.listen = listen
-        self.wanted = wanted_of(replace(spec_of(instances, labels), daemon=access or DaemonSpec()))
+        spec = replace(spec_of(instances, labels), daemon=access or DaemonSpec())
+        places = {name: Place("/etc/crewd/crewd.yaml", line) for line, name in enumerate(spec.workers, 2)}
+        self.wanted = wanted_of(spec, places, joining(EMPTY))
         self.remembered = CrewSpec(daemon=access or DaemonSpec())
+        self.applier.before = self._ruled
         journal, service = FakeJournal(self.supervisord), FakeService()
         world = World(self.engine, self.launcher, journal, self.applier, FakeReaper(), service, self.clock)
         self.loop = Loop(world, self._read, remember=lambda _wanted: self.server.changed())
+        self.configuring = Configuring(
+            self.configurations,
+            self.renderer,
+            self.loop.reload,
+            faults,
+            superseded,
+            lambda: self.loop.supervision.wanted.places,
+            self.clock,
+        )
         totals = Totals()
         self.recorder = Recorder(journal, self.store, self.engine, self.clock, totals)
         self.view = View(self.loop.crew, self.loop.supervision, self.loop.applies, totals, self.recorder)
@@ -171,6 +193,9 @@ class Crewd:
             tokens=self.known_tokens,
             audit=self.audit,
             auditor=self.auditor,
+            configurations=self.configurations,
+            configuring=self.configuring,
+            configuration_schema=configuration_schema(),
             metrics=lambda: self.metrics_page,
             duration=duration,
             configured=lambda: self.view.spec or self.remembered,
@@ -184,6 +209,14 @@ class Crewd:
 
     async def _read(self) -> Wanted:
         return self.wanted
+
+    def _ruled(self) -> None:
+        """Let the apply have looked at all configurations that are stored by then."""
+        result = self.applier.result
+        if isinstance(result, Applied):
+            offers = offers_of(tuple(self.configurations.stored.values()))
+            rulings = {one.worker_id: self.renderer.rulings.get(one.worker_id, Ruling(Fate.IN_FORCE)) for one in offers}
+            self.applier.result = replace(result, offers=offers, rulings=rulings)
 
     async def settle(self) -> None:
         """Let all tasks do what they can do without the clock; what happened is read then."""

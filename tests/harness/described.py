@@ -12,6 +12,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
+from crewd.config.schema import configuration_schema
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -80,6 +82,7 @@ def described() -> Described:
     from crewd.api.streaming import Ending  # noqa: PLC0415 - as above
 
     any_ports: Any = _Anything()
+    any_ports.configuration_schema = configuration_schema()
     app, _ = application(any_ports, Ending(), tuple)
     [route] = [route for route in app.routes if getattr(route, "path", "") == "/openapi.json"]
     return Described(json.loads(route.endpoint.__self__.text()))

@@ -6,6 +6,7 @@ from markdown_it import MarkdownIt
 
 DOCUMENTS = Path(__file__).parents[1] / "documents"
 RESTART = DOCUMENTS / "000-worker-manual-restart.md"
+LIFECYCLE = DOCUMENTS / "001-worker-lifecycle.md"
 
 
 def examples(document: Path, language: str) -> list[str]:

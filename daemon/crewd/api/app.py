@@ -13,6 +13,7 @@ from crewd import __version__
 from crewd.api.admission import Admission, Door, Whole
 from crewd.api.answering import ON_ERRORS, problems, refused
 from crewd.api.audit import AuditRoutes
+from crewd.api.configurations import ConfigurationHandlers
 from crewd.api.describing import Description, summary_and_more, tag
 from crewd.api.gate import Gate
 from crewd.api.handlers import Handlers
@@ -64,7 +65,15 @@ def application(
     """Return what answers whoever was let in, and the table that it is made of."""
     description = Description()
     handlers, health = Handlers(ports, ending), Health(ports, listening)
-    table = routes(handlers, health, description, TokenRoutes(ports), AuditRoutes(ports), resets=Resets(ports))
+    table = routes(
+        handlers,
+        ConfigurationHandlers(ports),
+        health,
+        description,
+        tokens=TokenRoutes(ports),
+        audit=AuditRoutes(ports),
+        resets=Resets(ports),
+    )
     app = _served(table)
     description.of(app, table)
     return app, table
@@ -97,7 +106,7 @@ def _served(table: Iterable[Route]) -> FastAPI:
             description=more,
             tags=[tag(route.path)],
             operation_id=route.handler.__name__,
-            openapi_extra={"x-access": route.access.value},
+            openapi_extra={"x-access": route.access.value, **({} if route.body is None else route.body.operation())},
         )
     return app
 

@@ -17,11 +17,18 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Options(Body):
+    """How it is done: gracefully, as everything is."""
+
+    graceful: Literal[True] = True
+
+
 class Batch(Body):
     """What is done, and to whom: workers, instances, worker:*, label=value, or * for all."""
 
     action: Action
     worker_ids: Annotated[list[str], Field(min_length=1, max_length=NAMES_MOST, examples=[["web", "mail-0"]])]
+    options: Options = Options()
 
 
 class Shutdown(Body):

@@ -53,6 +53,19 @@ class Answer:
     """Statuses of refusals, beside COMMON."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that a handler reads itself. ``name``: of its schema among the components."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+    def operation(self) -> dict[str, Any]:
+        """Return what an operation says of it."""
+        reference = {"$ref": f"#/components/schemas/{self.name}"}
+        return {"requestBody": {"required": True, "content": {JSON: {"schema": reference}}}}
+
+
 def text(example: str, says: str = "What was asked for.", *, media: str = TEXT, **more: Any) -> Answer:
     """Return an answer that is no JSON."""
     return Answer(str, example, says, media=media, enveloped=False, **more)
@@ -82,7 +95,11 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
     403: ("Not for you.", "AUTH_002", "cannot let uid 1000 pid 42 do this: it takes operator, not the role viewer"),
     404: ("There is nothing of that name.", "WORKER_001", "cannot find wbe: no worker, instance or label of that name"),
     409: ("It cannot be done as things are.", "WORKER_003", "cannot start web: it is being removed"),
-    412: ("It has changed meanwhile.", "CONFLICT", "cannot change web: it has changed meanwhile"),
+    412: (
+        "It has changed meanwhile.",
+        "WORKER_006",
+        "cannot change web: it was changed meanwhile, and is revision 2 now",
+    ),
     413: ("More than is read.", "VALID_001", "cannot read the request: more than 1024 KiB"),
     422: ("A parameter or the body is wrong.", "VALID_001", "cannot read wait: '30' has no unit"),
     429: ("Too much at once.", "RATE_001", "cannot answer: 64 requests are under way"),
@@ -141,7 +158,8 @@ def described(app: FastAPI, table: Iterable["Route"]) -> dict[str, Any]:
     parts = document.setdefault("components", {})
     of_fastapi = ("HTTPValidationError", "ValidationError")  # of a refusal that is not ours
     bodies = {name: one for name, one in parts.get("schemas", {}).items() if name not in of_fastapi}
-    parts["schemas"] = dict(sorted({**bodies, **definitions}.items()))
+    read = {row.body.name: dict(row.body.schema) for row in table if row.body is not None}
+    parts["schemas"] = dict(sorted({**bodies, **read, **definitions}.items()))
     parts["responses"] = {f"Refusal{status}": _refusal(*told) for status, told in REFUSALS.items()}
     return document
 

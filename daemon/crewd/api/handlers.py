@@ -1,7 +1,7 @@
 """The answers to what is asked under ``/api/v1``, one method each. What they take is what the route documents."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from crewd.api import event_list, logs
 from crewd.api.actions import Actions, Order
 from crewd.api.answering import answer
+from crewd.api.applied import applied_shape
 from crewd.api.bodies import Action, Batch, Shutdown
 from crewd.api.crew import CrewShapes, Page, statuses
 from crewd.api.durations import duration
@@ -41,7 +42,6 @@ LIST_MOST = 10_000
 EVENTS, EVENTS_MOST = 100, 1000
 LINES, LINES_MOST = 100, 10_000
 SSE = "text/event-stream"
-PLAN = ("added", "changed", "restarted", "removed")
 
 DOES: Mapping[Action, str] = {
     "start": """Start what does not run.
@@ -146,11 +146,12 @@ class Handlers:
         lines: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many.")] = LINES,
         grep: Grep = None,
         *,
+        tail: Annotated[int | None, Query(ge=0, le=LINES_MOST, description="Another name of lines.")] = None,
         follow: Annotated[bool, Query(description="Go on with what is written, for ever.")] = False,
     ) -> Response:
         """What an instance wrote."""
         within_one(request.state.principal, self._ports.view, name)
-        asked = logs.query(self._ports, name, stream, lines, grep)
+        asked = logs.query(self._ports, name, stream, lines if tail is None else tail, grep)
         return await (logs.follow(self._ports, asked, self._ending) if follow else logs.last(self._ports, asked))
 
     async def reload(self) -> Response:
@@ -160,7 +161,7 @@ class Handlers:
         """
         match await self._ports.control.reload():
             case Applied() as applied:
-                return answer(_applied(applied))
+                return answer(applied_shape(applied))
             case ApplyRefused(problems):
                 message = f"cannot apply the configuration: {counted(len(problems), 'problem')}, nothing was changed"
                 raise Refused(Refusal(422, "RESTART_004", message, {"problems": list(problems)}))
@@ -174,21 +175,3 @@ class Handlers:
         """
         await self._ports.control.shutdown(keep=body is not None and body.keep)
         return answer({"ending": True})
-
-
-def _applied(applied: Applied) -> dict[str, Any]:
-    plan: dict[str, Any] = {key: _names(applied.plan.get(key, ())) for key in PLAN}
-    kept = applied.plan.get("kept", 0)
-    plan["kept"] = kept if isinstance(kept, int) else len(kept)
-    return {
-        "name": applied.name,
-        "changed": applied.changed,
-        "plan": plan,
-        "warnings": list(applied.warnings),
-        "told": applied.told,
-        "unconfirmed": applied.unconfirmed,
-    }
-
-
-def _names(value: int | tuple[str, ...]) -> list[str]:
-    return [] if isinstance(value, int) else list(value)

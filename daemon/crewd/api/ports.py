@@ -1,14 +1,17 @@
 """What the API needs of the rest of the daemon."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from crewd.api.kept_answers import KeptAnswers
 from crewd.model.spec import CrewSpec
 from crewd.reconcile.auditing import Audit
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.bulletin import Bulletin
+from crewd.reconcile.configurations import Configurations
+from crewd.reconcile.configuring import Configuring
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.output import Output
@@ -37,7 +40,8 @@ class Ports:
 
     ``metrics`` renders the page, blocking for a while; ``duration`` reads ``30s`` as the configuration does and raises
     ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force; ``fresh``
-    comes back when what the instances use was looked at within so many seconds.
+    comes back when what the instances use was looked at within so many seconds; ``configuration_schema`` describes what
+    a worker made over the API may hold.
 
     ``configured`` is what is in force, the same object as long as it is the same; ``secret`` reads a file that nobody
     else may read, and raises ValueError.
@@ -51,6 +55,8 @@ class Ports:
     tokens: KnownTokens
     audit: Audit
     auditor: Auditor
+    configurations: Configurations
+    configuring: Configuring
     metrics: Callable[[], bytes]
     duration: Callable[[str], float]
     configured: Callable[[], CrewSpec]
@@ -58,6 +64,7 @@ class Ports:
     resetting: Resetting
     restarts: RestartEvents
     drift: Callable[[], Sequence[str]] = _no_drift
+    configuration_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     wall: Callable[[], float] = time.time
     boot: Callable[[], float] = boottime
     fresh: Callable[[float], Awaitable[None]] = _as_it_is

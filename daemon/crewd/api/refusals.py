@@ -7,6 +7,10 @@
 | AUTH_002 | 403 | not for you |
 | NOT_FOUND, METHOD | 404, 405 | no such path; not in this way |
 | WORKER_001 | 404 | no such worker, instance or label |
+| WORKER_002 | 409 | there is a worker of that name |
+| WORKER_003 | 409 | the file has it, or crewd-apply left it out: it cannot be changed, or started, so |
+| WORKER_004 | 422 | there is no command to run |
+| WORKER_006 | 412 | it was changed since it was looked at |
 | TOKEN_001 | 404 | no such token |
 | TOKEN_002 | 409 | too many tokens |
 | IDEMPOTENCY_001 | 422 | the key was used for another request |
@@ -25,10 +29,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crewd.errors import CrewdError, StoreError, TargetError
+from crewd.model.offer import Fate
+from crewd.reconcile.configuring import (
+    ChangedMeanwhile,
+    ConfigurationExists,
+    NoConfiguration,
+    NotApplied,
+    OfTheFile,
+    WrongConfiguration,
+)
 from crewd.reconcile.output import BadPattern, NoOutput, TooManySearches
 from crewd.reconcile.port import EngineFault
 from crewd.reconcile.resetting import NoReset, QueueFull
-from crewd.reconcile.selecting import SeveralInstances, UnknownNames
+from crewd.reconcile.selecting import NotInForce, SeveralInstances, UnknownNames
+from crewd.reconcile.wanted import Place
 
 QUEUE_SEC = 10
 """After so long one that waits for another restart of its worker may be done."""
@@ -77,6 +91,26 @@ def refusal_of(error: Exception) -> Refusal:
             return error.refusal
         case UnknownNames():
             return Refusal(404, "WORKER_001", message, {"names": list(error.names)})
+        case NoConfiguration():
+            return Refusal(404, "WORKER_001", message)
+        case ConfigurationExists():
+            return Refusal(409, "WORKER_002", message, _where(error.place))
+        case OfTheFile():
+            return Refusal(409, "WORKER_003", message, _where(error.place))
+        case ChangedMeanwhile():
+            return Refusal(412, "WORKER_006", message, {"revision": error.revision})
+        case WrongConfiguration():
+            problems = [{"field": one.field, "message": one.message} for one in error.complaints]
+            return Refusal(422, "VALID_001", message, {"problems": problems})
+        case NotApplied() if error.of_file:
+            return Refusal(422, "RESTART_004", message, {"problems": list(error.problems)})
+        case NotApplied():
+            return Refusal(500, "APPLY_001", message)
+        case NotInForce() if error.ruling.fate is Fate.WITHOUT_COMMAND:
+            return Refusal(422, "WORKER_004", message)
+        case NotInForce():
+            problems = [{"field": one.field, "message": one.message} for one in error.ruling.complaints]
+            return Refusal(409, "WORKER_003", message, {"problems": problems})
         case SeveralInstances():
             return Refusal(422, "VALID_001", message, {"instances": list(error.instances)})
         case NoOutput():
@@ -97,3 +131,7 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(503, "STORE_001", message)
         case _:
             return INTERNAL
+
+
+def _where(place: Place | None) -> dict[str, Any]:
+    return {} if place is None else {"file": place.file, "line": place.line}

@@ -10,11 +10,12 @@ from typing import Any
 from starlette.routing import compile_path
 
 from crewd.api.audit import AuditRoutes
-from crewd.api.describing import Answer, Description
+from crewd.api.configurations import ConfigurationHandlers
+from crewd.api.describing import Answer, Body, Description
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
 from crewd.api.resets import Resets
-from crewd.api.shapes import access, actions, crew, daemon, events, reasons, restarts
+from crewd.api.shapes import access, actions, configurations, crew, daemon, events, reasons, restarts
 from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
@@ -34,6 +35,8 @@ class Route:
     access: Access
     handler: Callable[..., Any]
     answer: Answer
+    body: Body | None = None
+    """Where the handler reads the body itself."""
 
 
 def public(health: Health) -> tuple[Route, ...]:
@@ -45,13 +48,28 @@ def public(health: Health) -> tuple[Route, ...]:
     )
 
 
+def _configured(handlers: ConfigurationHandlers) -> tuple[Route, ...]:
+    admin, viewer = Access.ADMIN, Access.VIEWER
+    path = f"{API}/worker-configs"
+    one = f"{path}/{{worker_id}}"
+    return (
+        Route("GET", path, viewer, handlers.configurations, configurations.LIST),
+        Route("POST", path, admin, handlers.create_configuration, configurations.CREATED, handlers.new),
+        Route("GET", f"{path}/stats/summary", viewer, handlers.configurations_summary, configurations.SUMMARY),
+        Route("GET", one, viewer, handlers.configuration, configurations.ONE),
+        Route("PATCH", one, admin, handlers.change_configuration, configurations.CHANGED, handlers.patch),
+        Route("DELETE", one, admin, handlers.delete_configuration, configurations.DELETED),
+    )
+
+
 def routes(
     handlers: Handlers,
+    configured: ConfigurationHandlers,
     health: Health,
     description: Description,
+    *,
     tokens: TokenRoutes,
     audit: AuditRoutes,
-    *,
     resets: Resets,
 ) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""
@@ -59,6 +77,7 @@ def routes(
     acted = actions.ACTED
     return (
         *public(health),
+        *_configured(configured),
         Route("GET", OPENAPI, viewer, description.openapi, daemon.DESCRIPTION),
         Route("GET", f"{API}/workers", viewer, handlers.workers, crew.WORKERS),
         Route("POST", f"{API}/workers/batch", operator, handlers.batch, acted),

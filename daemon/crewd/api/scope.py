@@ -12,7 +12,7 @@ from crewd.api.refusals import Refusal, Refused
 from crewd.model.access import Principal
 from crewd.policy.access import covers
 from crewd.policy.accounting import worker_of
-from crewd.reconcile.selecting import NAMED_MOST, UnknownNames, select
+from crewd.reconcile.selecting import NAMED_MOST, UnknownNames, select, select_to_act
 from crewd.reconcile.view import View
 
 
@@ -33,14 +33,17 @@ def within_one(principal: Principal, view: View, name: str) -> None:
 
 
 def select_within(principal: Principal, view: View, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the instances that the names select; raises UnknownNames, and Refused where one of them is not covered."""
+    """Return the instances that the names select, to act on them.
+
+    Raises UnknownNames, NotInForce, and Refused where one of them is not covered.
+    """
     names = tuple(names)
     try:
         chosen = select(view, names)
     except UnknownNames as unknown:
         for name in unknown.names:
             within_one(principal, view, name)
-        raise
+        return select_to_act(view, names)  # which says whether it is one that is not in force
     if principal.workers:
         within(principal, map(worker_of, chosen))
     return chosen

@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
 from crewd.api import Ports, Server
@@ -20,6 +20,8 @@ from crewd.app.service import Systemd
 from crewd.app.settings import settings_from
 from crewd.config import load, quantities
 from crewd.config.home import home_from
+from crewd.config.offered import faults, joining, superseded
+from crewd.config.schema import configuration_schema
 from crewd.config.secrets import secret_of
 from crewd.errors import ConfigError, CrewdError
 from crewd.metrics import Calls, Metrics, ProcSampler
@@ -27,9 +29,11 @@ from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, DaemonSpec
 from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
 from crewd.reconcile.auditor import Auditor
+from crewd.reconcile.configuring import Configuring
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
+from crewd.reconcile.offering import Offering
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_log import RestartLog
@@ -38,8 +42,10 @@ from crewd.reconcile.storage import Retention, Store
 from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
-from crewd.reconcile.wanted import Wanted, wanted_of
+from crewd.reconcile.wanted import Place, Wanted, wanted_of
 from crewd.store import SqlAudit, SqlRestartEvents, SqlTokens, store_of
+from crewd.store.configurations import SqlConfigurations
+from crewd.supervisord import generation
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
@@ -91,7 +97,9 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
 def _wanted(path: str) -> Wanted | None:
     """Return what the file says to the daemon; what is wrong with it is for crewd-apply to say."""
     try:
-        return wanted_of(load(path).spec)
+        loaded = load(path)
+        places = {name: Place(worker.place.file, worker.place.line) for name, worker in loaded.crew.workers.items()}
+        return wanted_of(loaded.spec, places, joining(loaded.crew))
     except Exception:  # noqa: BLE001 - whatever a file does to the loader, the daemon goes on with what it has
         return None
 
@@ -101,11 +109,14 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     memory, clock, calls = Memory(home.memory), SystemClock(), Calls()
     file = read.spec.daemon if read and read.spec else memory.settings() or DaemonSpec()
     settings = settings_from(file, environ)
+    store = store_of(settings.database, home)
+    configurations, renderer = SqlConfigurations(store), ApplyChild(path, environ)
+    offering = Offering(configurations, renderer, lambda: generation.current(home) is not None, clock)
     world = World(
         engine=AsyncClient(Client(home.engine_socket, RPC_DEADLINE_SEC), calls.timed),
         launcher=SupervisordLauncher(home, environ),
         journal=Journal(home.journal),
-        applier=ApplyChild(path, environ),
+        applier=offering,
         reaper=LeftoverReaper(),
         service=service,
         clock=clock,
@@ -119,7 +130,6 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
 
     loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), remember)
     _listen_to_signals(loop)
-    store = store_of(settings.database, home)
     view = _view(loop, world, store)
     control = Control(loop, view, world.engine)
     metrics = Metrics(view, calls)
@@ -138,6 +148,8 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         tokens=tokens,
         audit=audit,
         auditor=auditor,
+        configurations=configurations,
+        configuring=_configuring(loop, configurations, renderer, clock),
         metrics=metrics.render,
         duration=quantities.duration,
         configured=lambda: view.spec or remembered,
@@ -146,6 +158,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         restarts=restarts,
         drift=lambda: _drift(view),
         fresh=sampling.fresh,
+        configuration_schema=configuration_schema(),
     )
     server = Server(ports, home.socket, settings.listen, settings.tls)
     changes.append(server.changed)
@@ -154,6 +167,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "tokens": tokens.run,
         "auditor": auditor.run,
         "restart log": restart_log.run,
+        "configurations": lambda: offering.catch_up(loop.reload),
         "heap": lambda: heap.tidy_for_ever(clock),
         "sampler": sampling.run,
         "server": server.serve,
@@ -166,6 +180,13 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         settled.cancel()
         await auditor.flush(AUDIT_FLUSH_SEC)
         await store.close()
+
+
+def _configuring(loop: Loop, stored: SqlConfigurations, renderer: ApplyChild, clock: SystemClock) -> Configuring:
+    def places() -> Mapping[str, Place]:
+        return loop.supervision.wanted.places
+
+    return Configuring(stored, renderer, loop.reload, faults, superseded, places, clock)
 
 
 def _settle() -> None:

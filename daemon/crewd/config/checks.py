@@ -106,9 +106,15 @@ def _check_variables(worker: Worker) -> None:
             worker.warn("environment", f"{variable} is also set by `{key}`, which goes before it: remove one")
 
 
-def check_logs(workers: list[Worker]) -> None:
-    """Report log files that cannot be written, and those that two streams would write into."""
+def check_logs(workers: list[Worker]) -> dict[str, str]:
+    """Report log files that cannot be written, and those that two streams would write into; return whose they are."""
     owners: dict[str, str] = {}
+    add_logs(workers, owners)
+    return owners
+
+
+def add_logs(workers: list[Worker], owners: dict[str, str]) -> None:
+    """As ``check_logs``, beside those that are in ``owners``, which they are added to."""
     for worker in workers:
         if worker.spec.redirect_stderr and worker.sets("stderr_logfile"):
             worker.warn("stderr_logfile", "is not used: redirect_stderr sends standard error to standard output")
@@ -141,11 +147,12 @@ def _check_log(worker: Worker, stream: str, log: LogFile, owners: dict[str, str]
             key, f"{worker.spec.instances} instances would share a file: put {INSTANCE_PLACEHOLDER} into its name"
         )
         return
-    me = f"{worker.path}.{key}"
+    me = f"workers.{worker.spec.worker_id}.{key}"
     for instance in worker.spec.instance_names:
         path = os.path.normpath(log.path.replace(INSTANCE_PLACEHOLDER, instance))
         owner = owners.setdefault(path, me)
         if owner != me:
-            advice = "use redirect_stderr: true" if owner.startswith(f"{worker.path}.") else "put {instance} into it"
+            mine = owner.startswith(f"workers.{worker.spec.worker_id}.")
+            advice = "use redirect_stderr: true" if mine else "put {instance} into it"
             worker.error(key, f"{owner} writes into the same file {shown(path)}: {advice}, or name another")
             break

@@ -7,7 +7,7 @@ from typing import Any
 from crewd.config.access_checks import check_access
 from crewd.config.accounts import Self
 from crewd.config.checks import check_logs, check_worker
-from crewd.config.keys import CREWD, SUPERVISORD, WORKER
+from crewd.config.keys import CREWD, DEFAULTS, SUPERVISORD, WORKER
 from crewd.config.kind import Spot
 from crewd.config.reading import Setting, Settings, entries, read_section
 from crewd.config.report import Place, Report
@@ -31,16 +31,21 @@ class Parsed:
     root: Node
 
 
-def read_crew(
-    main: Parsed | None, drop_ins: list[Parsed], report: Report, reader: Self
-) -> tuple[CrewSpec, Mapping[str, Worker]]:
-    """Return the crew that the files describe, and its workers as read; what is wrong is reported and left out."""
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The crew that the files describe, and its parts as read."""
+
+    spec: CrewSpec
+    workers: Mapping[str, Worker]
+    defaults: Settings
+
+
+def read_crew(main: Parsed | None, drop_ins: list[Parsed], report: Report, reader: Self) -> Crew:
+    """Return the crew that the files describe; what is wrong is reported and left out."""
     sections = _sections(main, report) if main else {}
     daemon: Settings = read_section(CREWD, sections["crewd"]) if "crewd" in sections else _NOTHING
     engine: Settings = read_section(SUPERVISORD, sections["supervisord"]) if "supervisord" in sections else _NOTHING
-    defaults: Settings = (
-        read_section(WORKER, sections["defaults"], defaults=True) if "defaults" in sections else _NOTHING
-    )
+    defaults: Settings = read_section(DEFAULTS, sections["defaults"]) if "defaults" in sections else _NOTHING
     spots = [sections["workers"]] if "workers" in sections else []
     for parsed in drop_ins:
         own = _sections(parsed, report, drop_in=True)
@@ -63,7 +68,7 @@ def read_crew(
         _check_default_worker(daemon["default_worker"], workers)
     if main and not spots:
         report.warn(Place(main.file, 1, 1), "workers", "there are no workers: write them here or into conf.d/*.yaml")
-    return crew, workers
+    return Crew(crew, workers, defaults)
 
 
 def _values(settings: Settings) -> dict[str, Any]:
@@ -111,12 +116,18 @@ def _worker(key: ScalarNode, spot: Spot, defaults: Settings) -> Worker:
     written = {entry.text for entry, _ in spot.node.entries} if isinstance(spot.node, MappingNode) else set[str]()
     if "command" not in written and isinstance(spot.node, (MappingNode, ScalarNode)):
         spot.report.error(key.place, spot.path, "command is missing: write the program to run")
+    settings = over_defaults(own, defaults)
+    spec = WORKER.filled({"command": (), **_values(settings)}, worker_id=key.text)
+    return Worker(spec, settings, key.place, spot.path, spot.report)
+
+
+def over_defaults(own: Settings, defaults: Settings) -> dict[str, Setting]:
+    """Return a worker's settings: its own, and what ``defaults`` say beyond."""
     settings = {**defaults, **own}
     for name in _ADDED_TO_DEFAULTS:
         if name in own and name in defaults:
             settings[name] = replace(own[name], value={**defaults[name].value, **own[name].value})
-    spec = WORKER.filled({"command": (), **_values(settings)}, worker_id=key.text)
-    return Worker(spec, settings, key.place, spot.path, spot.report)
+    return settings
 
 
 def _check_number(workers: list[Worker], report: Report) -> bool:

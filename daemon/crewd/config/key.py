@@ -5,7 +5,7 @@ own dataclass, so there is no second one.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -52,6 +52,10 @@ class Section(Generic[S]):
     blank: S
     keys: tuple[Key, ...]
     aliases: tuple[Alias, ...] = ()
+    misplaced: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Keys that stand elsewhere, and what to say where one stands here."""
+    otherwise: str = "remove it; `crewd schema --sample` shows all there are"
+    """What to say of a key that is like none of these."""
 
     def default(self, key: Key) -> Any:
         """Return the key's default; None where it has none."""

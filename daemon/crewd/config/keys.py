@@ -7,19 +7,32 @@ Rules:
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 from typing import Any
 
 from crewd.config import access_kinds, accounts, quantities
+from crewd.config.compound import Nested, Several
 from crewd.config.key import Alias, Key, Section
 from crewd.config.kinds import AbsolutePath, Choice, Duration, Flag, Parsed, Size, Text, Whole
 from crewd.config.listeners import Listeners
 from crewd.config.resets import Resets
-from crewd.config.worker_kinds import ENVIRONMENT, ID_MOST, ID_PATTERN, LABELS, Account, Command, LogPath, Statuses
+from crewd.config.worker_kinds import (
+    ENVIRONMENT,
+    ID_MOST,
+    ID_PATTERN,
+    LABELS,
+    Account,
+    Arguments,
+    Command,
+    LogPath,
+    Statuses,
+)
 from crewd.model.spec import (
     CLEAN_EXITS,
     START_LIMIT_BURST_MOST,
+    ApiWorkers,
     DaemonSpec,
     EngineSpec,
     JournalSync,
@@ -75,6 +88,38 @@ _DATABASE = Parsed(
 _NOT_BUILT = dict.fromkeys(
     (word.value for word in _Deployment if word is not _Deployment.LOCAL),
     "this version runs workers on this machine only: write local",
+)
+
+API_WORKERS = Section(
+    "crewd.api_workers",
+    "What workers that are made over the API may do. See [the how-to](../how-to/configure-over-the-api.md).",
+    ApiWorkers(),
+    (
+        Key(
+            "users",
+            Several(Account(accounts.USERS), "[mail, nobody]"),
+            "users",
+            "Who they may run as; the first one is taken where neither the worker nor `defaults` names a user. None: "
+            "nobody, so there are no such workers; or supervisord's own user, where that is not root.",
+            example="[nobody]",
+        ),
+        Key(
+            "roots",
+            Several(AbsolutePath(), "[/srv/workers]"),
+            "roots",
+            "Below which directories their `directory`, `environment_file` and log files lie. None: none of these may "
+            "be a path.",
+            example="[/srv/workers]",
+        ),
+        Key(
+            "instances",
+            Whole(0, INSTANCES_MOST),
+            "instances",
+            "How many instances all of them together may have. What is beyond it, by the order of the names, is left "
+            "out.",
+        ),
+    ),
+    otherwise="it has users, roots and instances",
 )
 
 CREWD = Section(
@@ -181,6 +226,13 @@ CREWD = Section(
             "The worker that `POST /restart` means where the request names none; it needs a `reset`. Unset: the only "
             "worker that has one.",
             example="example",
+        ),
+        Key(
+            "api_workers",
+            Nested(API_WORKERS),
+            "api_workers",
+            "What workers made over the API may do: who they run as, where their files lie, how many there may be.",
+            example="{users: [nobody], roots: [/srv/workers]}",
         ),
     ),
 )
@@ -529,3 +581,60 @@ WORKER = Section(
     _COMMAND + _LIFE + _RESTART + _OUTPUT + _RESET + _DESCRIPTION,
     _ALIASES,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What holds for workers of one deployment type."""
+
+    command: tuple[str, ...] = ()
+
+
+LOCAL = Section(
+    "defaults.local",
+    "What holds for the workers of this machine.",
+    Deployed(),
+    (
+        Key(
+            "command",
+            Command(),
+            "command",
+            "The program and its arguments of workers made over the API that have none.",
+            example="[python3, -m, worker]",
+        ),
+    ),
+    otherwise="it has a command",
+)
+
+DEFAULTS = Section(
+    "defaults",
+    "Settings of every worker that does not set them itself.",
+    WORKER.blank,
+    (
+        *(key for key in WORKER.keys if key.in_defaults),
+        Key(
+            "local",
+            Nested(LOCAL),
+            "",
+            "What holds for workers of `deployment_type: local`, which all are: the `command` of those made over the "
+            "API that have none.",
+            example="{command: [python3, -m, worker]}",
+        ),
+    ),
+    WORKER.aliases,
+    {key.name: "cannot be a default: write it to each worker" for key in WORKER.keys if not key.in_defaults},
+)
+
+_OF_THE_FILE = {"reset": "can be said in the file alone: it acts in the daemon's name"}
+OFFERED = replace(
+    WORKER,
+    name="configuration",
+    keys=tuple(
+        replace(key, kind=Arguments(), required=False) if key.name == "command" else key
+        for key in WORKER.keys
+        if key.name not in _OF_THE_FILE
+    ),
+    misplaced=_OF_THE_FILE,
+    otherwise="remove it; docs/reference/configuration.md has all there are",
+)
+"""What a document of the API may hold: the keys of a worker, its command as a list alone, and no resets."""

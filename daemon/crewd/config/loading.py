@@ -8,11 +8,11 @@ Rules:
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from crewd.config.accounts import Self
-from crewd.config.crew import Parsed, read_crew
+from crewd.config.crew import Crew, Parsed, read_crew
 from crewd.config.report import Place, Report
 from crewd.config.source import read_text
 from crewd.config.tree import ScalarNode, parse
@@ -33,6 +33,8 @@ class Loaded:
     """What is allowed and probably not meant, by place."""
     files: tuple[str, ...]
     """The files that it came from, the main one first."""
+    crew: Crew
+    """As read, with the places: for workers that join it."""
 
 
 Where = Callable[[str, str], Problem]
@@ -50,18 +52,19 @@ def load(config_path: str, reader: Self | None = None, look: Look | None = None)
     files = (config_path, *_drop_ins(config_path, report))
     main = _parsed(config_path, report)
     drop_ins = [parsed for file in files[1:] if (parsed := _parsed(file, report, drop_in=True)) is not None]
-    spec, workers = read_crew(main, drop_ins, report, reader or Self.now())
+    crew = read_crew(main, drop_ins, report, reader or Self.now())
     if look is not None:
         try:
-            look(spec, lambda worker_id, key: _place(workers, worker_id, key))
+            look(crew.spec, lambda worker_id, key: place_of(crew.workers[worker_id], key))
         except ConfigError as mistakes:
             report.add(mistakes.problems)
     report.raise_errors()
-    return Loaded(spec, report.warnings, files)
+    return Loaded(crew.spec, report.warnings, files, crew)
 
 
-def _place(workers: Mapping[str, Worker], worker_id: str, key: str) -> Problem:
-    place, path = workers[worker_id].where(key)
+def place_of(worker: Worker, key: str) -> Problem:
+    """Return a problem at the place of a setting, still without a message."""
+    place, path = worker.where(key)
     return Problem(place.file, place.line, place.column, path, "")
 
 

@@ -1,6 +1,6 @@
 """A mapping of the YAML read by the keys of its section: values by key name, each still with its place."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,9 @@ def entries(spot: Spot, words: str) -> tuple[tuple[ScalarNode, Node], ...]:
     return ()
 
 
-def read_section(section: Section[Any], spot: Spot, *, defaults: bool = False) -> Settings:
-    """Return the settings of a section, aliases resolved; with ``defaults``, those keys alone that have a place there.
-
-    A wrong value is reported and left out.
-    """
-    keys = {key.name: key for key in section.keys if key.in_defaults or not defaults}
+def read_section(section: Section[Any], spot: Spot) -> Settings:
+    """Return the settings of a section, aliases resolved. A wrong value is reported and left out."""
+    keys = {key.name: key for key in section.keys}
     aliases = {alias.name: alias for alias in section.aliases}
     settings: dict[str, Setting] = {}
     names: dict[str, str] = {}
@@ -53,7 +50,7 @@ def read_section(section: Section[Any], spot: Spot, *, defaults: bool = False) -
         below = spot.below(key_node.text, node)
         known = keys.get(key_node.text) or aliases.get(key_node.text)
         if known is None:
-            below.report.error(key_node.place, below.path, _unknown(below, key_node.text, section, keys, defaults))
+            below.report.error(key_node.place, below.path, _unknown(below, key_node.text, section))
             continue
         of = known.of if isinstance(known, Alias) else (known.name,)
         if other := next((names[name] for name in of if name in names), None):
@@ -80,11 +77,11 @@ def _read(section: Section[Any], known: Key | Alias, spot: Spot) -> Iterator[tup
         yield name, Setting(value, spot)
 
 
-def _unknown(spot: Spot, word: str, section: Section[Any], keys: Iterable[str], defaults: bool) -> str:
+def _unknown(spot: Spot, word: str, section: Section[Any]) -> str:
+    if word in section.misplaced:
+        return section.misplaced[word]
     for key in section.keys:
         if word in key.elsewhere:
             return f"unknown key: did you mean {key.name}?"
-        if defaults and word == key.name:
-            return "cannot be a default: write it to each worker"
-    known = [*keys, *(alias.name for alias in section.aliases)]
-    return f"unknown key: {spot.hint(word, known, 'remove it; `crewd schema --sample` shows all there are')}"
+    known = [*(key.name for key in section.keys), *(alias.name for alias in section.aliases)]
+    return f"unknown key: {spot.hint(word, known, section.otherwise)}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from crewd.config.access_kinds import HMAC_KEY, ROLES_OF, TLS
 from crewd.config.key import Key, Section
-from crewd.config.keys import CREWD, SUPERVISORD, WORKER
+from crewd.config.keys import API_WORKERS, CREWD, DEFAULTS, SUPERVISORD, WORKER
 from crewd.config.kinds import DURATION_MOST_SEC
 from crewd.config.quantities import written_duration
 from crewd.config.resets import RESET
@@ -61,8 +61,11 @@ _DEFAULTS = """\
 ## `defaults`
 
 Settings of every worker that does not set them itself: every key of a worker but {absent}. `environment` and `labels`
-are added to the worker's own, which go first; anything else the worker's own value replaces.
-"""
+are added to the worker's own, which go first; anything else the worker's own value replaces. Besides:
+
+| key | type | meaning |
+| --- | --- | --- |
+{rows}"""
 
 _RESERVED = ", ".join(f"`{word}`" for word in ID_RESERVED)
 _WORKERS = f"""\
@@ -92,20 +95,30 @@ A worker's keys under other names. A key and its other name exclude each other.
 """
 
 
+_SECTIONS: tuple[Section[Any], ...] = (CREWD, API_WORKERS, SUPERVISORD)
+
+
 def reference() -> str:
     """Return the page."""
     absent = ", ".join(f"`{key.name}`" for key in WORKER.keys if not key.in_defaults)
     parts = [
         _HEAD,
         f"## `{CREWD.name}`\n\n{CREWD.help}\n\n{_table(CREWD)}",
+        f"## `{API_WORKERS.name}`\n\n{API_WORKERS.help}\n\n{_table(API_WORKERS)}",
         _ACCESS + "".join(_member_rows()),
         f"## `{SUPERVISORD.name}`\n\n{SUPERVISORD.help}\n\n{_table(SUPERVISORD)}",
-        _DEFAULTS.format(absent=absent),
+        _DEFAULTS.format(absent=absent, rows=_of_defaults_alone()),
         f"{_WORKERS}\n{_table(WORKER)}",
         f"{_RESETS}\n{_table(RESET)}",
         f"{_OTHER_NAMES}\n{_aliases()}",
     ]
     return "\n".join(parts)
+
+
+def _of_defaults_alone() -> str:
+    of_workers = {key.name for key in WORKER.keys}
+    keys = [key for key in DEFAULTS.keys if key.name not in of_workers]
+    return "".join(f"| `{key.name}` | {_cell(key.kind.words)} | {_cell(key.help)} |\n" for key in keys)
 
 
 def _table(section: Section[Any]) -> str:

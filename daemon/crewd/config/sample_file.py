@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crewd.config.key import Alias, Key, Section
-from crewd.config.keys import CREWD, SUPERVISORD, WORKER
+from crewd.config.keys import CREWD, DEFAULTS, SUPERVISORD, WORKER
 
 _WIDTH = 100
 
@@ -36,15 +36,28 @@ def sample() -> str:
                 "",
             ),
         ),
-        *("defaults: {}", "", *_prose("The workers, by id.", ""), "workers:", "  example:", *_keys(WORKER, "    ")),
+        *(
+            "defaults:",
+            *_keys(DEFAULTS, only=_of_defaults_alone()),
+            "",
+            *_prose("The workers, by id.", ""),
+            "workers:",
+            "  example:",
+            *_keys(WORKER, "    "),
+        ),
         *("", *_prose("Other names, for those who know them. A key and its other name exclude each other.", "    ")),
         *(line for alias in WORKER.aliases for line in _alias(alias, "    ")),
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _keys(section: Section[Any], indent: str = "  ") -> Iterator[str]:
-    for index, key in enumerate(section.keys):
+def _of_defaults_alone() -> tuple[Key, ...]:
+    of_workers = {key.name for key in WORKER.keys}
+    return tuple(key for key in DEFAULTS.keys if key.name not in of_workers)
+
+
+def _keys(section: Section[Any], indent: str = "  ", only: tuple[Key, ...] = ()) -> Iterator[str]:
+    for index, key in enumerate(only or section.keys):
         if index:
             yield ""
         yield from _prose(f"{key.help} Expects {key.kind.words}.", indent)

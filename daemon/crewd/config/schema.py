@@ -5,8 +5,11 @@ Generated from ``keys``. What needs more than one value, or the machine, only th
 
 from typing import Any
 
+import yaml
+
+from crewd.config.compound import Nested
 from crewd.config.key import Alias, Key, Section
-from crewd.config.keys import CREWD, SUPERVISORD, WORKER
+from crewd.config.keys import CREWD, DEFAULTS, OFFERED, SUPERVISORD, WORKER
 from crewd.config.kind import Schema
 from crewd.config.worker_kinds import ID_MOST, ID_PATTERN, ID_RESERVED
 
@@ -26,19 +29,24 @@ def json_schema() -> Schema:
         "properties": {
             "crewd": _section(CREWD, nothing=True),
             "supervisord": _section(SUPERVISORD, nothing=True),
-            "defaults": {
-                **_section(WORKER, nothing=True, defaults=True),
-                "description": "Settings of every worker that does not set them itself.",
-            },
+            "defaults": _section(DEFAULTS, nothing=True),
             "workers": {"description": "The workers, by id.", **workers},
         },
         "$defs": {"worker": _section(WORKER)},
     }
 
 
-def _section(section: Section[Any], *, nothing: bool = False, defaults: bool = False) -> Schema:
-    keys = [key for key in section.keys if key.in_defaults or not defaults]
-    properties = {key.name: _key(section, key) for key in keys}
+def configuration_schema() -> Schema:
+    """Return the schema of what a worker made over the API may hold, but its id; with an example of each member."""
+    schema = _section(OFFERED)
+    for one in (*OFFERED.keys, *OFFERED.aliases):
+        if one.example:
+            schema["properties"][one.name]["examples"] = [yaml.safe_load(one.example)]
+    return schema
+
+
+def _section(section: Section[Any], *, nothing: bool = False) -> Schema:
+    properties = {key.name: _key(section, key) for key in section.keys}
     properties.update({alias.name: _alias(alias) for alias in section.aliases})
     schema: Schema = {
         "description": section.help,
@@ -46,10 +54,11 @@ def _section(section: Section[Any], *, nothing: bool = False, defaults: bool = F
         "properties": properties,
         "additionalProperties": False,
     }
-    if required := [key.name for key in keys if key.required]:
+    if required := [key.name for key in section.keys if key.required]:
         schema["required"] = required
     if section.aliases:
-        schema["allOf"] = [{"not": {"required": [alias.name, name]}} for alias in section.aliases for name in alias.of]
+        both = [[alias.name, name] for alias in section.aliases for name in alias.of]
+        schema["allOf"] = [{"not": {"type": "object", "required": names}} for names in both]
     return schema
 
 
@@ -57,7 +66,7 @@ def _key(section: Section[Any], key: Key) -> Schema:
     schema = key.kind.schema()
     if section.nullable(key):
         schema = {"anyOf": [schema, {"type": "null"}]}
-    if key.field and not key.required:
+    if key.field and not key.required and section.default(key) != ():  # no command is nothing to write down
         schema["default"] = _plain(key, section.default(key))
     return {"description": key.help, **schema}
 
@@ -70,6 +79,9 @@ def _plain(key: Key, value: Any) -> Any:
     """Return a default as JSON: as the YAML writes it, where JSON has no such type."""
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(key.kind, Nested):
+        nested: Nested[Any] = key.kind
+        return {one.name: _plain(one, nested.section.default(one)) for one in nested.section.keys}
     if type(value) is int and key.kind.written(value) == str(value):
         return value
     written = key.kind.written(value)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from crewd.config.reading import Settings
 from crewd.config.report import Place, Report
+from crewd.config.tree import child
 from crewd.model.spec import WorkerSpec
 
 
@@ -35,4 +36,4 @@ class Worker:
         """Return where a setting stands; the worker itself where nobody wrote it."""
         if key in self.settings:
             return self.settings[key].place, self.settings[key].path
-        return self.place, f"{self.path}.{key}"
+        return self.place, child(self.path, key)

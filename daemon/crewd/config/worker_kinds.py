@@ -85,6 +85,23 @@ class Command(Kind[tuple[str, ...]]):
 
 
 @dataclass(frozen=True)
+class Arguments(Command):
+    """A program with its arguments, as a list alone: who writes it is a program, and no string needs splitting."""
+
+    @property
+    def words(self) -> str:
+        """Give the form."""
+        return 'a list of texts such as ["python3", "-m", "mail"]'
+
+    def _split(self, spot: Spot, text: str) -> tuple[str, ...]:  # noqa: ARG002 - whatever it says
+        raise spot.refuse(f"expects {self.words}, found one text: no shell splits it")
+
+    def schema(self) -> Schema:
+        """Return an array."""
+        return {"type": "array", "minItems": 1, "items": {"type": "string"}}
+
+
+@dataclass(frozen=True)
 class Pairs(Kind[Mapping[str, str]]):
     """Names and texts: variables or labels."""
 

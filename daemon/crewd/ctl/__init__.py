@@ -34,6 +34,8 @@ COMMANDS = {
     "why": "why",
     "events": "events",
     "logs": "logs",
+    "configs": "configs",
+    "export": "export",
     "reload": "reload",
     "token": "token",
     "audit": "audit",

@@ -26,6 +26,7 @@ class Showing(click.Command):
         try:
             return super().invoke(ctx)
         except RequestError as failure:
+            complain("\n".join(_problems(failure)))
             click.echo(plain(failure) + _suggestion(failure, ctx), err=True)
             ctx.exit(exits.of_failure(failure, shows=self.shows))
         except KeyboardInterrupt:
@@ -38,6 +39,14 @@ class Doing(Showing):
     """A command that does something."""
 
     shows = False
+
+
+def _problems(failure: RequestError) -> list[str]:
+    """Return a line for each problem of a field, where there is more than the one that the message has."""
+    problems: list[Any] = list(failure.details.get("problems") or ())
+    fields: list[dict[str, Any]] = [one for one in problems if isinstance(one, dict)]
+    lines = [f"{plain(one.get('field'))}: {plain(one.get('message'))}" for one in fields]
+    return lines if len(lines) > 1 else []
 
 
 def _suggestion(failure: RequestError, ctx: click.Context) -> str:

@@ -39,6 +39,11 @@ class Home:
         return f"{self.engine}/current"
 
     @property
+    def offers(self) -> str:
+        """The workers made over the API that were given to crewd-apply last."""
+        return f"{self.engine}/api-workers.json"
+
+    @property
     def supervisord_conf(self) -> str:
         """The configuration in force, through the symlink."""
         return f"{self.current}/supervisord.conf"

@@ -179,6 +179,18 @@ class JournalSync(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiWorkers:
+    """``crewd.api_workers``: what workers made over the API may do. All names are made out, all paths absolute."""
+
+    users: tuple[str, ...] = ()
+    """Who they may run as. None named: nobody, or supervisord's own user where that is not root."""
+    roots: tuple[str, ...] = ()
+    """The directories below which their paths lie."""
+    instances: int = 1000
+    """How many there may be of all of them together."""
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSpec:
     """The ``crewd:`` section."""
 
@@ -208,6 +220,7 @@ class DaemonSpec:
     """How often CPU, memory and open files of the workers are looked at."""
     default_worker: str | None = None
     """The worker that ``POST /restart`` means where none is named; None: the only one with a reset."""
+    api_workers: ApiWorkers = ApiWorkers()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from crewd.reconcile.awaiting import REACHED, UNCHANGED, Awaited, Outcome
 from crewd.reconcile.crew import NOBODY
 from crewd.reconcile.loop import Loop
 from crewd.reconcile.port import ApplyResult, Engine, Verb
-from crewd.reconcile.selecting import select, select_one
+from crewd.reconcile.selecting import select_one, select_to_act
 from crewd.reconcile.view import View
 from crewd.reconcile.waiting import Progress, Waiting
 
@@ -62,9 +62,9 @@ class Control:
     ) -> AsyncGenerator[Progress | Done, None]:
         """Give the command, wait up to ``wait_sec`` for what it is to come to, and yield Done at last.
 
-        The first step comes when the engine took the command: until then UnknownNames and TargetError are raised.
+        The first step comes when the engine took the command: until then UnknownNames, NotInForce and TargetError come.
         """
-        instances = select(self._view, names)
+        instances = select_to_act(self._view, names)
         before = {name: self._view.crew.records.get(name, NOBODY) for name in instances}
         with self._loop.bulletin.listening() as listener:
             done = await self._command(verb, instances, who)

@@ -289,7 +289,15 @@ class Loop:
     async def _apply(self, asked: Sequence[Answer]) -> None:
         """Put the file in force, and read meanwhile what it says to the daemon itself."""
         result, wanted = await asyncio.gather(self._world.applier.apply(), self._read_wanted())
+        if isinstance(result, Applied):
+            wanted = await self._joined(result, wanted or self.supervision.wanted)
         self._post(lambda: self._applied(result, wanted, asked))
+
+    async def _joined(self, result: Applied, wanted: Wanted) -> Wanted:
+        """Return it with the workers made over the API; many of them take a while to read."""
+        if not result.offers:
+            return wanted.joined((), {})
+        return await asyncio.to_thread(wanted.joined, result.offers, result.rulings)
 
     def _applied(self, result: ApplyResult, wanted: Wanted | None, asked: Sequence[Answer]) -> Actions:
         _answer(asked, result)

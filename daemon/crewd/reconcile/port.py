@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from crewd.errors import TargetError
 from crewd.model.facts import Event
+from crewd.model.offer import Offer, Ruling
 
 RPC_VERSION = 1
 """The version of the engine's RPC that this daemon speaks."""
@@ -100,6 +101,10 @@ class Applied:
     """Whether a running engine took it over."""
     unconfirmed: str = ""
     """Why it is not known whether a running engine took it over; empty where it is known."""
+    offers: tuple[Offer, ...] = ()
+    """The workers made over the API that it was given."""
+    rulings: Mapping[str, Ruling] = field(default_factory=dict[str, Ruling])
+    """What was ruled on each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class ApplyFailed:
     """The configuration could not be applied for another reason."""
 
     message: str
+    standing: bool = False
+    """A source of it could not be read now; the last good rendering is there, and to go on with."""
 
 
 ApplyResult = Applied | ApplyRefused | ApplyFailed
@@ -205,6 +212,18 @@ class Applier(Protocol):
 
     async def apply(self) -> ApplyResult:
         """Load, render, verify, switch, and tell a running engine."""
+        ...
+
+
+class Renderer(Protocol):
+    """Renders the file and workers made over the API together."""
+
+    async def apply(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Load, admit, render, verify, switch, and tell a running engine."""
+        ...
+
+    async def check(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Load, admit, render and verify; touch nothing."""
         ...
 
 

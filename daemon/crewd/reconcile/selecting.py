@@ -6,6 +6,7 @@ The same words select what is acted on now and what is listened to from now on, 
 from collections.abc import Callable, Iterable, Sequence
 
 from crewd.errors import CrewdError
+from crewd.model.offer import Fate, Ruling
 from crewd.policy.accounting import worker_of
 from crewd.reconcile.view import View
 
@@ -25,6 +26,18 @@ class UnknownNames(CrewdError):  # noqa: N818 - a mistake of who asks, not of cr
         super().__init__(f"cannot find {shown}{more}: no worker, instance or label of that name")
 
 
+class NotInForce(CrewdError):  # noqa: N818 - what was asked for cannot be
+    """A worker made over the API has no instances: it has no command, or was left out."""
+
+    def __init__(self, worker_id: str, ruling: Ruling) -> None:
+        self.ruling = ruling
+        if ruling.fate is Fate.WITHOUT_COMMAND:
+            why = "it has no command, and defaults.local of the file has none"
+        else:
+            why = "; ".join(map(str, ruling.complaints))
+        super().__init__(f"cannot act on {worker_id}: it is not in force: {why}")
+
+
 class SeveralInstances(CrewdError):  # noqa: N818 - a mistake of who asks, not of crewd's
     """One instance was asked for, and the worker has several."""
 
@@ -42,6 +55,18 @@ def select(view: View, names: Iterable[str]) -> tuple[str, ...]:
     if unknown:
         raise UnknownNames(unknown)
     return tuple(dict.fromkeys(instance for name in names for instance in index.get(name, ())))
+
+
+def select_to_act(view: View, names: Iterable[str]) -> tuple[str, ...]:
+    """As ``select``; raises NotInForce where that is why there is nothing of a name."""
+    try:
+        return select(view, names)
+    except UnknownNames as unknown:
+        rulings = view.supervision.wanted.rulings
+        for name in unknown.names:
+            if name in rulings and rulings[name].fate in (Fate.WITHOUT_COMMAND, Fate.REFUSED):
+                raise NotInForce(name, rulings[name]) from None
+        raise
 
 
 def select_one(view: View, name: str) -> str:

@@ -12,6 +12,7 @@ Rules:
 1. One method per event, each yields what is to be done. The loop does it in order and brings back what came of it.
 2. A supervisord that was taken over is never stopped, nor is one whose RPC version is not ours told to do anything.
 3. A broken configuration changes nothing: it ends the daemon only at its start, and only where no supervisord runs.
+   Where a source of it cannot be read now, a database that is away, the last good rendering is what is started.
 4. An own supervisord that dies is started at once; one that dies again within STEADY_SEC is started ever more slowly.
 5. What is in force on the disk must be in force in supervisord: one that answers with another table is told again.
 6. One question whether a supervisord answers is under way at most, and its answer counts only where none is known of.
@@ -25,6 +26,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from math import inf
 
+from crewd.model.offer import Fate, Ruling
 from crewd.model.spec import OnShutdown, SupervisordOwner
 from crewd.reconcile.actions import (
     EX_CONFIG,
@@ -42,7 +44,7 @@ from crewd.reconcile.actions import (
     Terminate,
 )
 from crewd.reconcile.narrative import counted, names, say
-from crewd.reconcile.port import RPC_VERSION, Applied, ApplyRefused, ApplyResult, EngineVersion
+from crewd.reconcile.port import RPC_VERSION, Applied, ApplyFailed, ApplyRefused, ApplyResult, EngineVersion
 from crewd.reconcile.wanted import Wanted
 
 STEADY_SEC = 10.0
@@ -216,8 +218,9 @@ class Supervision:
             yield from self._tell(result)
         else:
             refused = isinstance(result, ApplyRefused)
-            self.problems = result.problems if refused else (result.message,)
-            if first and self.life is not Life.UP and not self.stopping:
+            standing = isinstance(result, ApplyFailed) and result.standing
+            self.problems = result.problems if isinstance(result, ApplyRefused) else (result.message,)
+            if first and self.life is not Life.UP and not self.stopping and not standing:
                 yield Exit(EX_CONFIG if refused else EX_FAILED, self.problems)
                 return
             kept = "going on with the last good rendering" if first else "nothing was changed"
@@ -239,6 +242,8 @@ class Supervision:
     def _tell(self, result: Applied) -> Actions:
         for warning in result.warnings:
             yield say("warning", "configuration", warning=warning)
+        for worker_id, ruling in result.rulings.items():
+            yield from _left_out(worker_id, ruling)
         plan = {key: names(value) for key, value in result.plan.items() if value}
         yield say("info", "applied" if result.changed else "applied: nothing changed", name=result.name, **plan)
         if not result.told and self.life is Life.UP:
@@ -447,6 +452,16 @@ class Supervision:
         if lags:
             return "supervisord has not taken over the configuration"
         return "; ".join(version.drift) if version and self.life is Life.UP else ""
+
+
+def _left_out(worker_id: str, ruling: Ruling) -> Actions:
+    """Say loudly which worker made over the API is not in force."""
+    if ruling.fate is Fate.SHADOWED:
+        why = f"{ruling.file}:{ruling.line} has a worker of that name"
+        yield say("warning", "a worker made over the API is shadowed", worker=worker_id, why=why)
+    elif ruling.fate is Fate.REFUSED:
+        why = "; ".join(map(str, ruling.complaints))
+        yield say("error", "a worker made over the API is left out", worker=worker_id, why=why)
 
 
 _HOW_TO_END = {"end_it_by": "supervisorctl shutdown"}

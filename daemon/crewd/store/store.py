@@ -93,6 +93,21 @@ class SqlStore:
         """Do it on the connection that reads; for the other shelves of this database."""
         return await self._seat("read", self._reader).call("read", work, self._deadline_sec)
 
+    async def peek(self, work: Work[T]) -> T:
+        """As ``read``, also before the store is open: a database that is not there yet is made, its tables are not.
+
+        For what is needed before anything else, and cannot wait for a migration.
+        """
+
+        def looked(connection: Connection) -> T:
+            is_behind(_revision(connection), self._database.name)  # raises where a newer crewd wrote it
+            return work(connection)
+
+        if self._reader is None:
+            self._reader = Seat(self._database, Role.READER)
+            return await self._reader.call_anew("read", looked, self._deadline_sec)
+        return await self._reader.call("read", looked, self._deadline_sec)
+
     async def write(self, work: Work[T]) -> T:
         """Do it on the connection that writes, in its turn."""
         return await self._seat("write to", self._writer).call("write to", work, self._deadline_sec)

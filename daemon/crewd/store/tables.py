@@ -111,3 +111,15 @@ RESTART_EVENTS = Table(
     Index("restart_events_by_worker", "worker_id", "id"),
     Index("restart_events_by_time", "at"),
 )
+
+WORKER_CONFIGS = Table(
+    "worker_configs",
+    METADATA,
+    Column("worker_id", String, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Float(53), nullable=False),
+    Column("updated_by", Text, nullable=False),
+)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from crewd.model.offer import Offer, encode, rulings_from_json
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, ApplyResult
 
 DEADLINE_SEC = 120.0
@@ -19,7 +20,7 @@ PLAN = ("added", "changed", "restarted", "removed", "kept")
 
 
 class ApplyChild:
-    """Implements ``reconcile.port.Applier``."""
+    """Implements ``reconcile.port.Renderer``."""
 
     def __init__(
         self,
@@ -27,16 +28,24 @@ class ApplyChild:
         environ: Mapping[str, str],
         command: Sequence[str] = (sys.executable, "-P", "-m", "crewd.apply"),
     ) -> None:
-        self._command = (*command, "-c", config)
+        self._command = (*command, "-c", config, "--api-workers")
         self._environ = dict(environ)
 
-    async def apply(self) -> ApplyResult:
-        """Load, render, verify, switch, and tell a running engine."""
+    async def apply(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Load, admit, render, verify, switch, and tell a running engine."""
+        return await self._run(offers)
+
+    async def check(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Load, admit, render and verify; touch nothing."""
+        return await self._run(offers, "--check-only")
+
+    async def _run(self, offers: Sequence[Offer], *options: str) -> ApplyResult:
         try:
             child = await asyncio.create_subprocess_exec(
                 *self._command,
+                *options,
                 env=self._environ,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
@@ -45,7 +54,7 @@ class ApplyChild:
             return ApplyFailed(f"cannot run crewd-apply: {cause.strerror}")
         try:
             async with asyncio.timeout(DEADLINE_SEC):
-                output, complaint = await child.communicate()
+                output, complaint = await child.communicate(encode(offers))
         except TimeoutError:
             return ApplyFailed(f"cannot apply: crewd-apply took longer than {DEADLINE_SEC:g} s")
         finally:
@@ -76,6 +85,7 @@ def _applied(members: Mapping[str, Any]) -> Applied:
         warnings=tuple(str(warning) for warning in members.get("warnings") or ()),
         told=members.get("engine") is not None,
         unconfirmed=str(members.get("unconfirmed") or ""),
+        rulings=rulings_from_json(members.get("api_workers") or {}),
     )
 
 

@@ -111,6 +111,23 @@ def switch(home: Home, name: str | None) -> None:
     _sync(link.parent)
 
 
+def kept_offers(home: Home) -> bytes | None:
+    """Return the workers made over the API that were offered last; None where none ever were."""
+    try:
+        return Path(home.offers).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def keep_offers(home: Home, text: bytes) -> None:
+    """Keep these for the next apply that is given none."""
+    file = Path(home.offers)
+    if _content(file) != text:
+        aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        _write_new(aside, text, _SECRET)
+        aside.rename(file)
+
+
 def prune(home: Home, keep: frozenset[str]) -> None:
     """Remove what a killed apply left behind, and all generations but these and the newest."""
     for left in Path(home.engine).glob(".current.*"):

@@ -71,11 +71,11 @@ def render(spec: CrewSpec, home: Home, surroundings: Surroundings, source: str =
     entries: dict[str, Entry] = {}
     for worker in spec.workers.values():
         with mistakes.at(f"workers.{worker.worker_id}"):
-            _check_name(worker.worker_id)
+            check_name(worker.worker_id)
             for slot in range(worker.instances):
                 meant = program(worker, slot, home, surroundings)
                 programs.append(meant)
-                entries[meant.instance] = _entry(worker, slot, meant)
+                entries[meant.instance] = entry_of(worker, slot, meant)
     listeners = {name: _listener(name, given, home) for name, given in spec.engine.eventlisteners.items()}
     sections: dict[str, str] = {}
     for name, options in listeners.items():
@@ -126,13 +126,15 @@ class _Mistakes:
             raise ConfigError(self._found)
 
 
-def _check_name(worker_id: str) -> None:
+def check_name(worker_id: str) -> None:
+    """Return if this may be a worker's id; raises RefusedError."""
     escape.name(worker_id)
     if worker_id in RESERVED_NAMES:
         raise RefusedError("name", "is reserved")
 
 
-def _entry(worker: WorkerSpec, slot: int, meant: Program) -> Entry:
+def entry_of(worker: WorkerSpec, slot: int, meant: Program) -> Entry:
+    """Return what the policy table holds of an instance, its section included; raises RefusedError."""
     return Entry(
         instance=meant.instance,
         worker_id=worker.worker_id,

@@ -5,6 +5,8 @@
 1. All mistakes of all workers are reported at once; no message shows the content of a file.
 2. Root's supervisord starts a worker as any user but the daemon's own: who can be the daemon controls all workers.
 3. Any other supervisord starts workers as itself alone.
+4. The environment file of a worker that was made over the API lies below a root, and is opened without following a link
+   below it: what is read is what lies there, whoever swaps what meanwhile.
 """
 
 import grp
@@ -12,7 +14,7 @@ import os
 import platform
 import pwd
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from crewd.supervisord.environment import parse
 
 SETPRIV = "/usr/bin/setpriv"
 ENVIRONMENT_FILE_MOST = 1024 * 1024
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ class Surroundings:
     identities: Mapping[str, Identity] = field(default_factory=dict[str, Identity])
     environment_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
+    def joined(self, other: "Surroundings") -> "Surroundings":
+        """Return these, and what the other has of other workers."""
+        return replace(
+            self,
+            identities={**self.identities, **other.identities},
+            environment_files={**self.environment_files, **other.environment_files},
+        )
+
 
 class _UnfitError(ValueError):
     """The value does not fit this machine."""
@@ -65,8 +76,11 @@ Where = Callable[[str, str], Problem]
 """Takes a worker and one of its keys to a problem at that place, still without a message."""
 
 
-def gather(spec: CrewSpec, home: Home, where: Where) -> Surroundings:
-    """Return what the workers need; raises ConfigError."""
+def gather(spec: CrewSpec, home: Home, where: Where, roots: Sequence[str] | None = None) -> Surroundings:
+    """Return what the workers need; raises ConfigError.
+
+    ``roots``: below these alone an environment file may lie, as for workers made over the API; None: anywhere.
+    """
     problems: list[Problem] = []
     lookup = _Lookup(home)
     identities: dict[str, Identity] = {}
@@ -78,7 +92,7 @@ def gather(spec: CrewSpec, home: Home, where: Where) -> Surroundings:
             key = "user" if worker.user is not None else "group"
             problems.append(replace(where(worker.worker_id, key), message=str(why)))
         try:
-            files[worker.worker_id] = _environment_file(worker, where(worker.worker_id, "environment_file"))
+            files[worker.worker_id] = _environment_file(worker, where(worker.worker_id, "environment_file"), roots)
         except ConfigError as mistakes:
             problems.extend(mistakes.problems)
     if problems:
@@ -144,13 +158,13 @@ def _owner(path: str) -> int:
         return 0
 
 
-def _environment_file(worker: WorkerSpec, problem: Problem) -> Mapping[str, str]:
+def _environment_file(worker: WorkerSpec, problem: Problem, roots: Sequence[str] | None) -> Mapping[str, str]:
     if worker.environment_file is None:
         return {}
     optional = worker.environment_file.startswith("-")
     file = worker.environment_file.removeprefix("-")
     try:
-        return parse(_read(file), file, problem.path)
+        return parse(_read(file, roots), file, problem.path)
     except FileNotFoundError as cause:
         if optional:
             return {}
@@ -163,15 +177,39 @@ def _environment_file(worker: WorkerSpec, problem: Problem) -> Mapping[str, str]
         raise ConfigError([replace(problem, message=f"cannot read {file}: {why}")]) from None
 
 
-def _read(file: str) -> str:
+def _read(file: str, roots: Sequence[str] | None) -> str:
     """Return the text of a regular file; a pipe or a device would make us wait, or never end."""
     if not file.startswith("/"):
         raise _UnfitError("the path must be absolute")
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(file, _READING) if roots is None else _opened_below(roots, file)
     with os.fdopen(descriptor, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise _UnfitError("not a regular file")
+        if roots is not None and found.st_nlink > 1:
+            raise _UnfitError("it has another name elsewhere (a hard link)")
         content = opened.read(ENVIRONMENT_FILE_MOST + 1)
     if len(content) > ENVIRONMENT_FILE_MOST:
         raise _UnfitError(f"larger than {ENVIRONMENT_FILE_MOST} bytes")
     return content.decode("utf-8-sig")
+
+
+def _opened_below(roots: Sequence[str], file: str) -> int:
+    """Open a file below one of the roots, following no link on the way from there."""
+    for root in roots:
+        below = os.path.relpath(file, root)
+        if below != "." and not below.startswith(".."):
+            return _walked(os.path.realpath(root), Path(below).parts)
+    raise _UnfitError("it lies below no root")
+
+
+def _walked(root: str, names: Sequence[str]) -> int:
+    folder = os.open(root, _READING | os.O_DIRECTORY)
+    try:
+        for name in names[:-1]:
+            below = os.open(name, _READING | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(names[-1], _READING | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)

@@ -7,6 +7,7 @@ from typing import Any
 from crewd.errors import TargetError
 from crewd.model.facts import Event, SegmentOpened
 from crewd.model.journal_line import encode
+from crewd.model.offer import Fate, Offer, Ruling
 from crewd.reconcile.port import Applied, ApplyResult, Batch, EngineVersion, Position, Verb
 from crewd.testing.supervisord import FakeSupervisord
 
@@ -159,6 +160,34 @@ class FakeApplier:
         await self.hold.wait()
         self.before()
         return self.result
+
+
+class FakeRenderer:
+    """Implements ``reconcile.port.Renderer``: admits whoever has no ruling in ``rulings``; ``result``: instead of that.
+
+    What is offered to it is remembered: ``applied`` and ``checked``.
+    """
+
+    def __init__(self) -> None:
+        self.rulings: dict[str, Ruling] = {}
+        self.result: ApplyResult | None = None
+        self.check_result: ApplyResult | None = None
+        self.applied: list[tuple[Offer, ...]] = []
+        self.checked: list[tuple[Offer, ...]] = []
+
+    async def apply(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Put these in force."""
+        self.applied.append(tuple(offers))
+        return self.result or self._applied(offers)
+
+    async def check(self, offers: Sequence[Offer]) -> ApplyResult:
+        """Look at these."""
+        self.checked.append(tuple(offers))
+        return self.check_result or self._applied(offers)
+
+    def _applied(self, offers: Sequence[Offer]) -> Applied:
+        rulings = {one.worker_id: self.rulings.get(one.worker_id, Ruling(Fate.IN_FORCE)) for one in offers}
+        return Applied("table-1", changed=True, told=True, rulings=rulings)
 
 
 class FakeReaper:

@@ -118,7 +118,7 @@ def signature(
             return (made[0],)
         timestamp, nonce = int(crewd.clock.time()) - late_sec, os.urandom(16).hex()
         body = hashlib.sha256(b"").hexdigest()
-        method = "PATCH" if forged else row.method
+        method = "PUT" if forged else row.method
         text = f"CREWD-HMAC-SHA256\n{method}\n{row.target}\n{timestamp}\n{nonce}\n{body}"
         signed = hmac.new(SECRET.encode(), text.encode(), "sha256").hexdigest()
         members = f"key={role.value}, timestamp={timestamp}, nonce={nonce}, signature={signed}"

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs/reference/configuration.md"
 SAMPLE_KEYS = [(number, line) for number, line in enumerate(sample().split("\n")) if re.match(r" +#[a-z]", line)]
 NO_DEFAULT = re.compile(
     r"tls|directory|environment_file|user|group|umask|name|host|port|max_accounts|eventlisteners|max_restart|restart_delay_ms"
-    r"|auto_restart|cwd|reset|default_worker"
+    r"|auto_restart|cwd|reset|default_worker|api_workers"
 )
 
 
@@ -49,7 +49,7 @@ def test_the_sample_shows_every_key_once():
     shown = [line.strip(" #").split(":")[0] for line in sample().split("\n") if re.match(r" +#?[a-z]", line)]
     keys = [key.name for section in (CREWD, SUPERVISORD, WORKER) for key in section.keys]
 
-    assert sorted(shown) == sorted(["example", *keys, *(alias.name for alias in WORKER.aliases)])
+    assert sorted(shown) == sorted(["example", "local", *keys, *(alias.name for alias in WORKER.aliases)])
 
 
 def test_the_page_is_the_reference():
@@ -84,6 +84,9 @@ RIGHT = [
     {"workers": {"w": {"command": "x", "auto_restart": True, "environment": {"A": "b", "N": 1}, "stdin": None}}},
     {"crewd": None, "supervisord": {"eventlisteners": {"l": {"command": "x", "events": "TICK_5"}}}, "workers": None},
     {"defaults": {"restart_sec": 0.5, "cwd": "/srv"}},
+    {"defaults": None, "workers": None},
+    {"defaults": {"local": {"command": ["x", "y"]}}},
+    {"crewd": {"api_workers": {"users": ["nobody", 0], "roots": ["/srv"], "instances": 5}}},
 ]
 WRONG = [
     {"workers": {"w": {}}},
@@ -109,6 +112,13 @@ WRONG = [
     {"defaults": {"command": "x"}},
     {"supervisord": {"eventlisteners": {"l": {"command": "x"}}}},
     {"listen": "x"},
+    {"defaults": {"local": {"command": []}}},
+    {"defaults": {"local": {"user": "nobody"}}},
+    {"defaults": {"docker": {"command": ["x"]}}},
+    {"crewd": {"api_workers": {"roots": ["srv"]}}},
+    {"crewd": {"api_workers": {"users": "nobody"}}},
+    {"crewd": {"api_workers": {"commands": ["x"]}}},
+    {"workers": {"w": {"command": "x", "local": {}}}},
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from crewd.model.offer import Complaint, Fate, Ruling
 from crewd.model.spec import OnShutdown, SupervisordOwner
 from crewd.reconcile.actions import Action, Apply, Attach, Exit, Kill, Look, Notify, Reap, Start, Terminate
 from crewd.reconcile.narrative import Say
@@ -258,6 +259,38 @@ def test_a_failed_apply_at_the_start_ends_it() -> None:
     list(one.absent())
 
     assert done(one.applied(ApplyFailed("disk full"), None)) == [Exit(1, ("disk full",))]
+
+
+def test_a_source_that_is_away_at_the_start_keeps_nobody_waiting() -> None:
+    """The last good rendering is what is started; that it may not be all is said and shown."""
+    one = began()
+    list(one.absent())
+    degraded = list(one.applied(ApplyFailed("cannot read the database", standing=True), None))
+
+    assert done(degraded) == [Look()]
+    assert said(degraded)[0] == "configuration not applied; going on with the last good rendering"
+    assert done(one.absent()) == [Start()]
+    list(one.spawned(VERSION.pid, 0.0))
+    list(one.answered(VERSION))
+    assert Notify(("READY=1",)) in list(one.caught_up(VERSION.generation))
+    assert "not in force, 1 problem" in one.words("")
+
+
+def test_a_worker_that_is_left_out_is_said_loudly() -> None:
+    """And one that is shadowed; the apply is a success all the same."""
+    rulings = {
+        "a": Ruling(Fate.REFUSED, (Complaint("user", "is not admitted"),)),
+        "b": Ruling(Fate.SHADOWED, file="crewd.yaml", line=3),
+        "c": Ruling(Fate.IN_FORCE),
+        "d": Ruling(Fate.WITHOUT_COMMAND),
+    }
+    one = up()
+    list(one.hangup())
+    applied = list(one.applied(replace(APPLIED, rulings=rulings), None))
+
+    assert said(applied) == ["a worker made over the API is left out"]
+    assert said(applied, "warning") == ["a worker made over the API is shadowed"]
+    assert not one.problems
 
 
 def test_a_broken_file_at_reload_changes_nothing() -> None:

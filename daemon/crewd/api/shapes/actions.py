@@ -52,5 +52,5 @@ ACTED = Answer(
     {"action": "restart", "results": [_RESULT], "waited": True, "timed_out": False},
     "What it came to, for each instance.",
     also=(text(_LINES, media=NDJSON),),
-    refuses=(404,),
+    refuses=(404, 409),
 )

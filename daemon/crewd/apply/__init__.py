@@ -1,13 +1,15 @@
 """crewd-apply: a short-lived process that puts the configuration in force, and alone writes what supervisord trusts.
 
-It loads the configuration itself, renders, verifies with supervisor's own parser, writes a generation, swaps the
-symlink, and tells the engine. Rules:
+It loads the configuration itself, admits the workers made over the API that it is given (``admitting``), renders,
+verifies with supervisor's own parser, writes a generation, swaps the symlink, and tells the engine. Rules:
 
 1. Nothing is switched before all of it is loaded, rendered and verified.
 2. The engine's no undoes the switch. An engine that does not answer leaves it, and that is said: what is in force was
    verified, and supervisord starts from it.
-3. It never reads standard input, and never runs as anybody but its caller.
-4. One JSON object on standard output. Exit 78 with one line per mistake on standard error where the configuration is
+3. What comes on standard input is hostile: it is read with ``--api-workers`` alone, is bounded, and what it says is
+   admitted by the rules of the file. What was offered last is kept beside the generations, for an apply by hand.
+4. It never runs as anybody but its caller.
+5. One JSON object on standard output. Exit 78 with one line per mistake on standard error where the configuration is
    wrong, 1 with one line where anything else is.
 """
 
@@ -16,16 +18,19 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import click
 
+from crewd.apply.admitting import Admitted, admit
 from crewd.config import Loaded, load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError, Problem, TargetError
 from crewd.model.generated import GENERATED, untouched
 from crewd.model.home import Home
+from crewd.model.offer import OFFERS_BYTES, Offer, OfferError, Ruling, decode, encode, rulings_to_json
 from crewd.model.spec import CrewSpec
 from crewd.policy.plan import Plan, plan
 from crewd.reconcile.port import EngineAbsent, EngineFault
@@ -54,7 +59,7 @@ class Outcome:
     """Why none came from an engine that runs: it may take the configuration over, or have done so."""
     warnings: tuple[str, ...] = ()
 
-    def to_json(self, loading: tuple[Problem, ...] = ()) -> Json:
+    def to_json(self, loading: tuple[Problem, ...] = (), rulings: Mapping[str, Ruling] | None = None) -> Json:
         """Return the object that is printed; ``loading`` has the loader's warnings."""
         return {
             "name": self.name,
@@ -69,6 +74,7 @@ class Outcome:
                 "changed": list(self.plan.changed),
                 "kept": len(self.plan.kept),
             },
+            "api_workers": rulings_to_json(rulings or {}),
         }
 
 
@@ -153,37 +159,64 @@ def _warnings(before: str | None, now: str, *, running: bool) -> tuple[str, ...]
 @click.command()
 @click.option("-c", "--config", "config_path", metavar="FILE", help="The configuration; default: that of CREWD_HOME.")
 @click.option("--check-only", is_flag=True, help="Render and verify; write nothing, tell nobody.")
-def main(config_path: str | None, *, check_only: bool) -> None:
+@click.option(
+    "--api-workers",
+    is_flag=True,
+    help="Read the workers made over the API from standard input; otherwise those of the last time stay.",
+)
+def main(config_path: str | None, *, check_only: bool, api_workers: bool) -> None:
     """Render the configuration, verify it, put it in force and tell the engine."""
     gc.disable()  # a short life
     os.umask(0o077)
     try:
         home = home_from(os.environ)
         source = config_path or home.config
-        click.echo(json.dumps(_checked(source, home) if check_only else _applied(source, home)))
+        offers = _read_offers() if api_workers else None
+        click.echo(json.dumps(_checked(source, home, offers) if check_only else _applied(source, home, offers)))
     except ConfigError as mistakes:
         _fail(str(mistakes), EXIT_CONFIG)
     except (CrewdError, OSError) as cause:
         _fail(" ".join(str(cause).split("\n")), 1)
 
 
-def _checked(source: str, home: Home) -> Json:
+def _read_offers() -> tuple[Offer, ...]:
+    return _decoded(sys.stdin.buffer.read(OFFERS_BYTES + 1))
+
+
+def _decoded(text: bytes) -> tuple[Offer, ...]:
+    try:
+        return decode(text)
+    except OfferError as why:
+        raise TargetError(f"cannot read the workers made over the API: {why}") from None
+
+
+def _kept(home: Home) -> tuple[Offer, ...]:
+    """Return what was offered the last time; nothing where nothing ever was."""
+    text = generation.kept_offers(home)
+    return () if text is None else _decoded(text)
+
+
+def _admitted(source: str, home: Home, offers: Sequence[Offer]) -> tuple[Admitted, tuple[Problem, ...]]:
     loaded, surroundings = load_here(source, home)
-    return check(loaded.spec, surroundings, home, source).to_json(loaded.warnings)
+    return admit(loaded, surroundings, home, offers), loaded.warnings
 
 
-def _applied(source: str, home: Home) -> Json:
+def _checked(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
+    admitted, warnings = _admitted(source, home, _kept(home) if offers is None else offers)
+    return check(admitted.spec, admitted.surroundings, home, source).to_json(warnings, admitted.rulings)
+
+
+def _applied(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
     """Load inside the lock: who applies last has read the file last."""
     generation.prepare(home)
     with generation.locked(home):
-        loaded, surroundings = load_here(source, home)
-        return apply(loaded.spec, surroundings, home, source).to_json(loaded.warnings)
+        offered = _kept(home) if offers is None else offers
+        admitted, warnings = _admitted(source, home, offered)
+        outcome = apply(admitted.spec, admitted.surroundings, home, source)
+        generation.keep_offers(home, encode(offered))
+        return outcome.to_json(warnings, admitted.rulings)
 
 
 def _fail(message: str, code: int) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""``python -m crewd.apply``."""
+
+from crewd.apply import main
+
+main()
