@@ -176,9 +176,9 @@ def test_what_cannot_be_made_out_lets_nobody_in(capsys: pytest.CaptureFixture[st
     assert "there is no such group any more" in said
 
 
-async def test_the_socket_is_open_to_others_only_where_they_have_something_to_ask(tmp_path: Path) -> None:
+async def test_the_socket_is_open_to_others_only_where_they_have_something_to_ask(open_path: Path) -> None:
     """And a reload changes that; who is let in does not depend on it."""
-    crewd = Crewd(tmp_path)
+    crewd = Crewd(open_path)
 
     def mode() -> int:
         return Path(crewd.path).stat().st_mode & 0o777

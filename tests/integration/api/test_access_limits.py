@@ -64,9 +64,9 @@ async def test_who_is_wrong_too_often_has_to_wait(tmp_path: Path) -> None:
 
 
 @root_only
-async def test_who_is_wrong_keeps_nobody_else_out(tmp_path: Path) -> None:
+async def test_who_is_wrong_keeps_nobody_else_out(open_path: Path) -> None:
     """On this machine each user is counted for themselves, over both listeners together."""
-    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+    async with listening(open_path, roles=Roles({"root": Role.VIEWER})) as crewd:
         await open_way(Path(crewd.path))
         right = await token_of(crewd, Role.VIEWER)
         wrong = [Asked("GET", CREW, tuple(WRONG.items()))] * (FAILURES // 2)
@@ -155,11 +155,11 @@ async def test_bodies_are_read_for_few_whose_signature_is_not_known_yet(
 
 
 @root_only
-async def test_others_connections_leave_some_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_others_connections_leave_some_for_root(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many of them there are."""
     monkeypatch.setattr(protocol, "CONNECTIONS", 4)
     monkeypatch.setattr(protocol, "RESERVED", 2)
-    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+    async with listening(open_path, roles=Roles({"root": Role.VIEWER})) as crewd:
         await open_way(Path(crewd.path))
         held = [await asyncio.open_unix_connection(crewd.path) for _ in range(2)]
         with pytest.raises(AssertionError, match=r"ConnectionReset|RemoteDisconnected|BrokenPipe"):
@@ -174,10 +174,10 @@ async def test_others_connections_leave_some_for_root(tmp_path: Path, monkeypatc
 
 
 @root_only
-async def test_others_requests_leave_some_for_admins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_others_requests_leave_some_for_admins(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams of theirs that go on for ever, for instance."""
     monkeypatch.setattr(seats, "RESERVED", gate.REQUESTS)
-    async with listening(tmp_path, roles=Roles({"root": Role.VIEWER})) as crewd:
+    async with listening(open_path, roles=Roles({"root": Role.VIEWER})) as crewd:
         await open_way(Path(crewd.path))
         [busy] = await ask_as(Who(NOBODY), crewd.path, [Asked("GET", "/healthz")])
 

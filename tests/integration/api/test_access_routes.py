@@ -201,19 +201,19 @@ WAYS = (
 
 
 @pytest.fixture
-def crewd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crewd]:
+def crewd(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crewd]:
     """On both listeners, with a role for everybody, and no end of patience with wrong credentials."""
     monkeypatch.setattr(admission, "FAILURES", 1_000_000)
     monkeypatch.setattr("crewd.api.rules._gid", int)
     monkeypatch.setattr("crewd.api.runners.owners", lambda _running: {RUNS_WEB: frozenset({"web"})})
-    (tmp_path / "secret").write_text(SECRET)
-    (tmp_path / "secret").chmod(0o600)
+    (open_path / "secret").write_text(SECRET)
+    (open_path / "secret").chmod(0o600)
     access = DaemonSpec(
         allowed_hosts=("crewd.example",),
         roles=Roles({str(gid): role for role, gid in GROUPS.items()}),
-        hmac_keys={role.value: HmacKey(f"{tmp_path}/secret", role) for role in GROUPS},
+        hmac_keys={role.value: HmacKey(f"{open_path}/secret", role) for role in GROUPS},
     )
-    yield Crewd(tmp_path, listen=f"127.0.0.1:{free_port()}", access=access)
+    yield Crewd(open_path, listen=f"127.0.0.1:{free_port()}", access=access)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
