@@ -240,6 +240,31 @@ async def test_events_are_read_on(filled: Store) -> None:
     assert await filled.events(EventQuery(after_id=ids[-1])) == ()
 
 
+@pytest.mark.parametrize(
+    ("behind", "wanted"),
+    [
+        (place(12), [13, 14, 15]),
+        (place(30), []),
+        (place(31), []),
+        (place(0), [1, 2, 3]),
+        (BEGINNING, [1, 2, 3]),
+        (Position("00000006-ffffff", 99), [1, 2, 3]),
+        (Position("00000008-000000", 1), []),
+    ],
+)
+async def test_events_are_read_on_from_a_place(filled: Store, behind: Position, wanted: list[int]) -> None:
+    """Behind it, whether or not it is stored: one of an older generation, or one that is not recorded yet."""
+    assert sequences(await filled.events(EventQuery(behind=behind, limit=3))) == wanted
+
+
+async def test_a_place_that_was_pruned_is_read_on_from_all_the_same(filled: Store) -> None:
+    """With what is left behind it, and of whom it is asked."""
+    await filled.prune(Retention(10.0, 0), 35.0)
+
+    assert sequences(await filled.events(EventQuery(behind=place(3), limit=2))) == [25, 26]
+    assert sequences(await filled.events(EventQuery(behind=place(26), instances=("web-0",)))) == [27, 30]
+
+
 async def test_events_are_paged_backwards(filled: Store) -> None:
     """From the newest to the oldest, without one missing or twice."""
     pages, before = [], None

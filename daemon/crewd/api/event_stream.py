@@ -46,16 +46,16 @@ class EventStream:
         self._keepalive_sec = keepalive_sec
         self._place = BEGINNING
         """Of the last event that was read of the store."""
+        self._began = BEGINNING
+        """Behind which a resumed stream begins."""
         self._last_id: int | None = None
 
     async def messages(self, begin: Begin) -> AsyncGenerator[bytes, None]:
         """Yield messages, for ever; raises StoreError, at the first step only, where it cannot be resumed."""
-        if begin.after is not None:
-            self._last_id = await self._id_at(begin.after)
-            self._place = begin.after
+        missed = () if begin.after is None else await self._resumed(begin.after)
         yield b": events\n\n"
         try:
-            async for text in self._past(begin):
+            async for text in self._past(missed):
                 yield text
             with self._ports.bulletin.listening() as listener:
                 await self._recorded()
@@ -69,14 +69,12 @@ class EventStream:
             if begin.after is not None:
                 yield DROPPED
 
-    async def _past(self, begin: Begin) -> AsyncGenerator[bytes, None]:
+    async def _past(self, missed: tuple[StoredEvent, ...]) -> AsyncGenerator[bytes, None]:
         """What was missed, while there is much of it: nothing is listened to meanwhile, for it might be too much."""
-        full = begin.after is not None
-        while full:
-            found = await self._page()
-            full = len(found) == PAGE
-            for one in found:
+        while missed:
+            for one in missed:
                 yield stored_message(one)
+            missed = await self._page() if len(missed) == PAGE else ()
 
     async def _rest(self, begin: Begin) -> AsyncGenerator[bytes, None]:
         """Yield what the store has by now, and was not given yet."""
@@ -114,21 +112,18 @@ class EventStream:
     async def _newest(self, limit: int) -> tuple[StoredEvent, ...]:
         return self._noted(await self._ports.store.events(self._wanted.query(limit=limit)) if limit else ())
 
+    async def _resumed(self, place: Position) -> tuple[StoredEvent, ...]:
+        """Return the first of what lies behind the place, and begin there."""
+        self._place = self._began = place
+        return await self._page()
+
     async def _page(self) -> tuple[StoredEvent, ...]:
-        return self._noted(await self._ports.store.events(self._wanted.query(after_id=self._last_id or 0, limit=PAGE)))
+        """Return what comes next, behind the last that was given."""
+        begin = {"behind": self._began} if self._last_id is None else {"after_id": self._last_id}
+        return self._noted(await self._ports.store.events(self._wanted.query(**begin, limit=PAGE)))
 
     def _noted(self, found: tuple[StoredEvent, ...]) -> tuple[StoredEvent, ...]:
         if found:
             last = found[-1]
             self._last_id, self._place = last.id, Position(last.row.generation, last.row.sequence)
         return found
-
-    async def _id_at(self, place: Position) -> int:
-        """Return the id of the last stored event up to this place: the newest are looked through first."""
-        before: int | None = None
-        while found := await self._ports.store.events(self._wanted.query(before_id=before, limit=PAGE)):
-            for one in reversed(found):
-                if Position(one.row.generation, one.row.sequence) <= place:
-                    return one.id
-            before = found[0].id
-        return 0

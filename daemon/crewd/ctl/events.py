@@ -1,6 +1,7 @@
 """``crewctl events``: what happened, and with ``-f`` what happens.
 
-Following survives the daemon: it waits until one answers again, and goes on after the last event that it has seen.
+Following survives the daemon: it waits until one answers again, and goes on after the last event that it has seen. It
+begins also while the database is away: without the past, and says so.
 """
 
 import json
@@ -12,7 +13,7 @@ import click
 
 from crewd.ctl import completing
 from crewd.ctl.client import Client, Query, Request
-from crewd.ctl.command import Showing, output_option
+from crewd.ctl.command import Showing, complain, output_option
 from crewd.ctl.failures import Fault, RequestError
 from crewd.ctl.session import Session
 from crewd.ctl.story import line
@@ -61,7 +62,7 @@ def events(
     To all of the crew, or to what is named.
     """
     query = [*(("instance", name) for name in names if name != "*"), *(("type", word) for word in types)]
-    past = _past(session.client, query, count, since)
+    past = _begun(session.client, query, count, since) if follow else _past(session.client, query, count, since)
     _show(session, past if count is None else past[max(0, len(past) - count) :], output)
     if follow:
         for event in _live(session.client, query, _place(past[-1]) if past else ""):
@@ -76,6 +77,17 @@ def _show(session: Session, events: list[Members], output: str) -> None:
 def _place(event: Members) -> str:
     """Return the place of an event, as a stream is resumed from it."""
     return f"{event['generation']}.{event['sequence']}"
+
+
+def _begun(client: Client, query: Query, count: int | None, since: str | None) -> list[Members]:
+    """Return the past as it is shown before what happens; none, aloud, while the database is away."""
+    try:
+        return _past(client, query, count, since)
+    except RequestError as failure:
+        if failure.status != UNAVAILABLE:
+            raise
+        complain(f"{failure}: what happens is shown from now on")
+        return []
 
 
 def _past(client: Client, query: Query, count: int | None, since: str | None) -> list[Members]:

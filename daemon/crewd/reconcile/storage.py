@@ -63,7 +63,7 @@ class StoredEvent:
 class EventQuery:
     """Which events: all conditions together. The newest ``limit`` of them, in the order in which they happened.
 
-    With ``after_id``, the oldest ``limit`` of those behind it instead: for reading on.
+    With ``after_id`` or ``behind``, the oldest ``limit`` of those behind it instead: for reading on.
     """
 
     instances: tuple[str, ...] = ()
@@ -76,7 +76,14 @@ class EventQuery:
     """Unix seconds, not included."""
     after_id: int | None = None
     before_id: int | None = None
+    behind: Position | None = None
+    """Behind this place of the journal, whether or not an event of that place is stored (any more)."""
     limit: int = 100
+
+    @property
+    def forward(self) -> bool:
+        """Whether it reads on from somewhere, the oldest first."""
+        return self.after_id is not None or self.behind is not None
 
 
 @dataclass(frozen=True, slots=True)

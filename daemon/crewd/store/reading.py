@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from crewd.model.accounts import Attempt, Key, Total
 from crewd.reconcile.port import Position
@@ -27,12 +27,32 @@ def remembered(connection: Connection) -> Remembered:
 
 def events(connection: Connection, query: EventQuery) -> tuple[StoredEvent, ...]:
     """Return these events, oldest first."""
-    forward = query.after_id is not None
-    order = EVENTS.c.id.asc() if forward else EVENTS.c.id.desc()
-    wanted = select(EVENTS).where(*_conditions(query)).order_by(order).limit(max(0, query.limit))
+    order = EVENTS.c.id.asc() if query.forward else EVENTS.c.id.desc()
     with connection.begin():
+        conditions = _conditions(query)
+        if query.behind is not None:
+            conditions.append(EVENTS.c.id > _id_at(connection, query.behind))
+        wanted = select(EVENTS).where(*conditions).order_by(order).limit(max(0, query.limit))
         found = [_stored(row) for row in connection.execute(wanted)]
-    return tuple(found if forward else reversed(found))
+    return tuple(found if query.forward else reversed(found))
+
+
+def _id_at(connection: Connection, place: Position) -> int:
+    """Return the id of the last event up to this place, or of where it would be: by the index of places, three rows."""
+    column = EVENTS.c
+    own, down = column.generation == place.generation, column.sequence.desc()
+    at = connection.scalar(select(column.id).where(own, column.sequence <= place.sequence).order_by(down).limit(1))
+    if at is not None:
+        return at
+    beyond = connection.scalar(select(column.id).where(own).order_by(column.sequence).limit(1))
+    if beyond is None:  # none of its generation is stored
+        later = column.generation > place.generation
+        beyond = connection.scalar(
+            select(column.id).where(later).order_by(column.generation, column.sequence).limit(1)
+        )
+    if beyond is None:  # nor of a later one
+        return connection.scalar(select(func.max(column.id))) or 0
+    return beyond - 1
 
 
 def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:

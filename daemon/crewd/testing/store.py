@@ -67,7 +67,7 @@ class FakeStore:
         self.usable("read")
         found = [event for event in self.database.events if _fits(event, query)]
         limit = max(0, query.limit)
-        return tuple(found[:limit] if query.after_id is not None else found[len(found) - min(limit, len(found)) :])
+        return tuple(found[:limit] if query.forward else found[len(found) - min(limit, len(found)) :])
 
     async def prune(self, retention: Retention, now: float) -> Mapping[str, int]:
         """Remove what is older than, or beyond, the retention; return how many rows of which table."""
@@ -136,4 +136,5 @@ def _fits(event: StoredEvent, query: EventQuery) -> bool:
         and (query.until is None or row.at < query.until)
         and (query.after_id is None or event.id > query.after_id)
         and (query.before_id is None or event.id < query.before_id)
+        and (query.behind is None or Position(row.generation, row.sequence) > query.behind)
     )

@@ -139,6 +139,22 @@ def test_following_without_an_event_yet_begins_now(api: Api, root: Path) -> None
     feed.end()
 
 
+def test_following_begins_also_while_the_database_is_away(api: Api, root: Path) -> None:
+    """Without the past, and aloud; without -f that is an error."""
+    feed = Feed()
+    away = no(503, "STORE_001", "cannot read the store: away")
+    api.serve("GET /events", lambda asked: stream(feed) if ("follow", "true") in asked.query else away)
+    with Terminal(root, "events", "-f", "-n", "5") as terminal:
+        terminal.reads("cannot read the store: away: what happens is shown from now on")
+        feed.send(sse(event("removed")))
+        terminal.reads("removed from the crew")
+    feed.end()
+    ran = crewctl(root, "events")
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "cannot read the store: away" in ran.stderr
+
+
 HOSTILE = b"\x1b[31mred\x1b[0m \xff\tend\n"
 
 
