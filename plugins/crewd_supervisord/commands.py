@@ -1,6 +1,6 @@
 """What operators ask for through ``crewd.*``: queued, never blocking; each answer says what was done."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from supervisor.states import ProcessStates
 
@@ -9,6 +9,7 @@ from crewd.model.states import ProcessState
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.instance import AfterStop, Instance
 
+_Command = Callable[[Engine, Instance, str, str], str]
 _ALIVE = (ProcessState.STARTING, ProcessState.RUNNING)
 
 
@@ -17,19 +18,30 @@ def start(engine: Engine, instances: Iterable[Instance], who: str, through: str)
     return {instance.name: _start(engine, instance, who, through) for instance in instances}
 
 
-def stop(engine: Engine, instances: Iterable[Instance], who: str, through: str) -> dict[str, str]:
-    """Stop what runs or waits for its restart."""
-    return {instance.name: _stop(engine, instance, who, through) for instance in instances}
+def stop(
+    engine: Engine, instances: Iterable[Instance], who: str, through: str, *, force: bool = False
+) -> dict[str, str]:
+    """Stop what runs or waits for its restart; with ``force`` by SIGKILL at once."""
+    return {instance.name: _hurried(engine, instance, _stop, who, through, force) for instance in instances}
 
 
-def restart(engine: Engine, instances: Iterable[Instance], who: str, through: str) -> dict[str, str]:
-    """Stop, then start; what does not run is started."""
-    return {instance.name: _restart(engine, instance, who, through) for instance in instances}
+def restart(
+    engine: Engine, instances: Iterable[Instance], who: str, through: str, *, force: bool = False
+) -> dict[str, str]:
+    """Stop, then start; what does not run is started. With ``force`` it is stopped by SIGKILL at once."""
+    return {instance.name: _hurried(engine, instance, _restart, who, through, force) for instance in instances}
 
 
 def reset_failed(engine: Engine, instances: Iterable[Instance], who: str, through: str) -> dict[str, str]:
     """Forget the starts, so that a worker that was given up may run again; starts nothing."""
     return {instance.name: _reset(engine, instance, who, through) for instance in instances}
+
+
+def _hurried(engine: Engine, instance: Instance, do: _Command, who: str, through: str, force: bool) -> str:
+    done = do(engine, instance, who, f"{through}, by force" if force else through)
+    if force:
+        engine.hurry(instance)
+    return done
 
 
 def _start(engine: Engine, instance: Instance, who: str, through: str) -> str:

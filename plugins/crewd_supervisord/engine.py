@@ -309,6 +309,10 @@ class Engine:
         if process.state != ProcessState.STOPPING:
             self._stopped(instance)
 
+    def hurry(self, instance: Instance) -> None:
+        """Kill what is being stopped now, as if its time to end were up."""
+        self._ring(boottime(), instance, Alarm.KILL)
+
     def remove(self, instance: Instance) -> None:
         """Take an instance that does not run out of supervisord."""
         self.supervisord.remove_process_group(instance.name)

@@ -132,24 +132,28 @@ class EngineRPC:
         return encode(commands.start(self._run.engine, self._select(names), self._who(who), "crewd"))
 
     @_answer
-    def stop(self, names: Any, who: str = "") -> str:
+    def stop(self, names: Any, who: str = "", force: bool = False) -> str:
         """Stop instances; they stay stopped
 
         @param array names Names of instances or workers
         @param string who On whose behalf
+        @param boolean force By SIGKILL at once
         @return string result A JSON object: what was done, by instance
         """
-        return encode(commands.stop(self._run.engine, self._select(names), self._who(who), "crewd"))
+        instances, forced = self._select(names), _flag(force)
+        return encode(commands.stop(self._run.engine, instances, self._who(who), "crewd", force=forced))
 
     @_answer
-    def restart(self, names: Any, who: str = "") -> str:
+    def restart(self, names: Any, who: str = "", force: bool = False) -> str:
         """Stop and start instances
 
         @param array names Names of instances or workers
         @param string who On whose behalf
+        @param boolean force Stop by SIGKILL at once
         @return string result A JSON object: what was done, by instance
         """
-        return encode(commands.restart(self._run.engine, self._select(names), self._who(who), "crewd"))
+        instances, forced = self._select(names), _flag(force)
+        return encode(commands.restart(self._run.engine, instances, self._who(who), "crewd", force=forced))
 
     @_answer
     def reset_failed(self, names: Any, who: str = "") -> str:
@@ -184,3 +188,9 @@ class EngineRPC:
         if name in instances:
             return [instances[name]]
         return [instance for instance in instances.values() if instance.entry.worker_id == name]
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise RPCError(Faults.INCORRECT_PARAMETERS, "force must be a boolean")
+    return value

@@ -36,6 +36,7 @@ def programs(server: Supervisord) -> list[Program]:
     hostile = {"QUOTES": "a\"b'c", "SPACES": " ;x #y ", "SIGNS": "100% %(here)s \\", "UMLAUT": "ä", "LINES": "a\tb"}
     return [
         Program("deaf-0", up("deaf", "ignore=TERM"), NEVER, timeout_stop_sec=0.3),
+        Program("forced-0", up("forced", "ignore=TERM", "stay=1"), NEVER, timeout_stop_sec=3600.0),
         Program("cycled-0", SLEEP, NEVER, timeout_stop_sec=5.0, autostart=False),
         Program("commanded-0", SLEEP, AT_ONCE),
         Program("outside-0", SLEEP, NEVER),
@@ -108,6 +109,28 @@ def test_a_stop_timeout_has_fractions(server: Supervisord):
 
     assert 0.29 < took < 0.9
     assert (ended.signal, ended.commanded) == (9, True)
+
+
+def test_force_kills_at_once(server: Supervisord):
+    """A restart, and a stop that is under way; it is written down how it was asked for."""
+    up(server, "forced")
+    os.unlink(server.path("forced.stamp"))
+    began = time.monotonic()
+    server.crewd("restart", ["forced-0"], "somebody", True)
+    wait_for(lambda: len(server.facts(Spawned, "forced-0")) == 2, what="the next one")
+    up(server, "forced")
+    server.crewd("stop", ["forced-0"], "somebody")
+    server.wait_state("forced-0", "STOPPING")
+    again = server.crewd("stop", ["forced-0"], "somebody", True)
+    server.wait_state("forced-0", "STOPPED")
+
+    assert time.monotonic() - began < 60
+    assert again == {"forced-0": "already stopping"}
+    assert [ended.signal for ended in server.facts(Exited, "forced-0")] == [9, 9]
+    through = [one.through for one in server.facts(Commanded, "forced-0")]
+    assert through == ["crewd, by force", "crewd", "crewd, by force"]
+    with pytest.raises(Fault, match="INCORRECT_PARAMETERS"):
+        server.crewd("stop", ["forced-0"], "somebody", "yes")
 
 
 def test_no_term_is_lost(server: Supervisord):

@@ -27,6 +27,7 @@ from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.offering import offers_of
 from crewd.reconcile.port import Applied
 from crewd.reconcile.recorder import Recorder
+from crewd.reconcile.reporting import Reporting
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.totals import Totals
@@ -43,6 +44,7 @@ from crewd.testing import (
     FakeLauncher,
     FakeReaper,
     FakeRenderer,
+    FakeReports,
     FakeRestartEvents,
     FakeService,
     FakeStore,
@@ -177,6 +179,8 @@ class Crewd:
         self.tokens, self.audit = FakeTokens(), FakeAudit()
         self.auditor = Auditor(self.audit, self.clock, self.view.backlog)
         self.known_tokens = KnownTokens(self.tokens, self.clock)
+        self.reports = FakeReports(self.store)
+        self.reporting = Reporting(self.view, self.reports, self.clock, self.clock.monotonic)
         self.metrics_page = b"# page\n"
         self.path = f"{root}/run/crewd.sock"
         control = Control(self.loop, self.view, self.engine)
@@ -196,6 +200,8 @@ class Crewd:
             configurations=self.configurations,
             configuring=self.configuring,
             configuration_schema=configuration_schema(),
+            reports=self.reports,
+            reporting=self.reporting,
             metrics=lambda: self.metrics_page,
             duration=duration,
             configured=lambda: self.view.spec or self.remembered,
@@ -311,7 +317,13 @@ async def until(what: Any) -> None:
 async def running(crewd: Crewd, *, serving: bool = True) -> AsyncIterator[Crewd]:
     """Let it run until the end of the test, everybody up."""
     crewd.task = asyncio.create_task(crewd.loop.run())
-    companions = (crewd.recorder.run, crewd.auditor.run, crewd.known_tokens.run, crewd.restart_log.run)
+    companions = (
+        crewd.recorder.run,
+        crewd.reporting.run,
+        crewd.auditor.run,
+        crewd.known_tokens.run,
+        crewd.restart_log.run,
+    )
     parts = [asyncio.create_task(run()) for run in companions]
     await crewd.settle()
     await crewd.advance(5)

@@ -11,8 +11,8 @@ import pytest
 
 from crewd.model.home import Home
 from crewd.model.spec import LogFile, WorkerSpec
-from crewd.reconcile.output import BadPattern, NoOutput, OutputQuery, Stream
-from crewd.supervisord import output, sieve
+from crewd.reconcile.output import BadPattern, Line, NoOutput, OutputQuery, Stream
+from crewd.supervisord import newest, sieve
 from crewd.supervisord.log_files import BLOCK_BYTES, LOST
 from crewd.supervisord.log_lines import CUT, LINE_MOST
 from crewd.supervisord.output import WorkerOutput
@@ -43,14 +43,14 @@ class Logs:
         self.path.rename(f"{self.path}.1")
         self.path.touch()
 
-    def query(self, lines: int = 100, grep: str | None = None, **given: Any) -> OutputQuery:
+    def query(self, tail: int = 100, grep: str | None = None, **given: Any) -> OutputQuery:
         """Ask for web-0's output."""
-        return OutputQuery(given.pop("worker", self.worker), "web-0", lines=lines, grep=grep, **given)
+        return OutputQuery(given.pop("worker", self.worker), "web-0", tail=tail, grep=grep, **given)
 
-    async def last(self, lines: int = 100, grep: str | None = None, **given: Any) -> list[str]:
+    async def last(self, tail: int = 100, grep: str | None = None, **given: Any) -> list[str]:
         """Return the newest lines."""
-        found = await self.output.last(self.query(lines, grep, **given))
-        return [line.decode() for line in found.lines]
+        found = await self.output.last(self.query(tail, grep, **given))
+        return [line.text.decode() for line in found.lines]
 
 
 @pytest.fixture
@@ -154,12 +154,12 @@ async def test_no_child_is_left_behind(logs: Logs) -> None:
 async def test_what_takes_too_long_or_too_much_is_cut_and_said(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest lines are given; why not all of them is told."""
     logs.write(*numbered(0, 100_000))
-    monkeypatch.setattr(output, "ANSWER_BYTES", 10_000)
+    monkeypatch.setattr(newest, "ANSWER_BYTES", 10_000)
     much = await logs.output.last(logs.query(1_000_000))
-    monkeypatch.setattr(output, "SEARCH_SEC", 0.0)
+    monkeypatch.setattr(newest, "SEARCH_SEC", 0.0)
     long = await logs.output.last(logs.query(10, grep="line 0$"))
 
-    assert much.lines[-1] == b"line 99999"
+    assert much.lines[-1].text == b"line 99999"
     assert much.cut.startswith("more than")
     assert (long.lines, long.cut) == ((), "more than 0 s")
 
@@ -219,7 +219,7 @@ async def test_why_there_is_no_output_is_said(logs: Logs) -> None:
     with pytest.raises(NoOutput, match="stdout_logfile: none"):
         await logs.last(worker=nowhere)
     with pytest.raises(NoOutput, match="redirect_stderr"):
-        await logs.last(worker=nowhere, stream=Stream.STDERR)
+        await logs.last(worker=nowhere, streams=(Stream.STDERR,))
 
 
 async def test_a_path_of_one_s_own_is_read(logs: Logs, tmp_path: Path) -> None:
@@ -233,12 +233,12 @@ async def test_a_path_of_one_s_own_is_read(logs: Logs, tmp_path: Path) -> None:
 # Following
 
 
-async def some(following: AsyncGenerator[tuple[bytes, ...], None], count: int) -> list[str]:
+async def some(following: AsyncGenerator[tuple[Line, ...], None], count: int) -> list[str]:
     """Return the next lines, at least so many."""
     lines: list[str] = []
     async with asyncio.timeout(10):
         while len(lines) < count:
-            lines += [line.decode() for line in await anext(following)]
+            lines += [line.text.decode() for line in await anext(following)]
     return lines
 
 
@@ -311,3 +311,126 @@ async def test_a_follower_leaves_no_file_open(logs: Logs) -> None:
             await some(following, 1)
 
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+# Since a time, and of both streams
+
+
+def stamped(*seconds: int, text: str = "x") -> list[str]:
+    """Return lines that say their time, in seconds of a minute of 2026-01-31."""
+    return [f"2026-01-31T09:00:{second:02}Z {text}" for second in seconds]
+
+
+def since(second: int) -> float:
+    """Return that second as unix time."""
+    return 1769850000.0 + second
+
+
+def aged(path: Path, seconds: float) -> None:
+    """Let the file be written last so long after nine."""
+    os.utime(path, (since(0) + seconds, since(0) + seconds))
+
+
+async def test_lines_since_a_time_are_found_by_what_they_say(logs: Logs) -> None:
+    """Exactly; also through rotation, and together with a pattern."""
+    logs.write(*stamped(1, 2), "  of 2")
+    logs.rotate()
+    logs.write("  of 2 too", *stamped(3), "  of 3", *stamped(4))
+    found = await logs.output.last(logs.query(since=since(2)))
+
+    assert [line.text.decode() for line in found.lines] == [
+        *stamped(2),
+        "  of 2",
+        "  of 2 too",
+        *stamped(3),
+        "  of 3",
+        *stamped(4),
+    ]
+    assert found.dated
+    assert await logs.last(since=since(3)) == [*stamped(3), "  of 3", *stamped(4)]
+    assert await logs.last(since=since(3), grep="of") == ["  of 3"]
+    assert await logs.last(2, since=since(1)) == ["  of 3", *stamped(4)]
+    assert await logs.last(since=since(5)) == []
+
+
+async def test_lines_without_a_time_are_as_old_as_their_file(logs: Logs) -> None:
+    """A file that was written last before is left out; of the others it is told that nobody knows."""
+    logs.write("oldest")
+    logs.rotate()
+    logs.write("older")
+    logs.rotate()
+    logs.write("new")
+    aged(Path(f"{logs.path}.2"), 10)
+    aged(Path(f"{logs.path}.1"), 20)
+    aged(logs.path, 30)
+    found = await logs.output.last(logs.query(since=since(15)))
+
+    assert [line.text for line in found.lines] == [b"older", b"new"]
+    assert not found.dated
+    assert (await logs.output.last(logs.query(since=since(31)))).lines == ()
+
+
+async def test_an_undated_log_is_not_read_to_its_end(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as there are enough lines that may be wanted."""
+    logs.write(*(f"{number} " + "x" * 1000 for number in range(3 * BLOCK_BYTES // 1000)))
+    read: list[int] = []
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: read.append(size) or pread(fd, size, offset))
+    found = await logs.output.last(logs.query(5, since=since(0)))
+
+    assert len(found.lines) == 5
+    assert not found.dated
+    assert sum(size for size in read if size == BLOCK_BYTES) == BLOCK_BYTES
+
+
+BOTH = (Stream.STDOUT, Stream.STDERR)
+
+
+def stderr_of(logs: Logs) -> Path:
+    """Return the file of the other stream."""
+    return logs.path.with_name("web-0.err.log")
+
+
+async def test_both_streams_are_merged_by_time(logs: Logs) -> None:
+    """Where both say it."""
+    logs.write(*stamped(1, 3, text="out"))
+    stderr_of(logs).write_text("\n".join([*stamped(2, text="err"), "Traceback", *stamped(4, text="err")]) + "\n")
+    found = await logs.output.last(logs.query(streams=BOTH))
+
+    assert [(line.stream.value, line.text.decode()[-9:]) for line in found.lines] == [
+        ("stdout", "0:01Z out"),
+        ("stderr", "0:02Z err"),
+        ("stderr", "Traceback"),
+        ("stdout", "0:03Z out"),
+        ("stderr", "0:04Z err"),
+    ]
+    assert found.ordered
+
+
+async def test_of_both_streams_one_may_be_missing(logs: Logs) -> None:
+    """It is passed over, unless there is none; one that goes to the other is not asked for twice."""
+    logs.write("out")
+    redirected = WorkerSpec("web", ("true",), redirect_stderr=True)
+    nowhere = WorkerSpec("web", ("true",), stdout=LogFile("none"), stderr=LogFile("none"))
+
+    assert await logs.last(streams=BOTH) == ["out"]
+    assert await logs.last(streams=BOTH, worker=redirected) == ["out"]
+    with pytest.raises(NoOutput, match="stdout_logfile: none"):
+        await logs.last(streams=BOTH, worker=nowhere)
+
+
+async def test_both_streams_are_followed(logs: Logs) -> None:
+    """Each line with the stream it came from."""
+    logs.write("out 1")
+    stderr_of(logs).write_text("err 1\n")
+    async with aclosing(logs.output.follow(logs.query(streams=BOTH))) as following:
+        assert {(line.stream.value, line.text) for line in await anext(following)} == {
+            ("stdout", b"out 1"),
+            ("stderr", b"err 1"),
+        }
+        with stderr_of(logs).open("a") as file:
+            file.write("err 2\n")
+        assert await anext(following) == (Line(Stream.STDERR, b"err 2"),)
+        logs.rotate()
+        logs.write("out 2")
+        assert await anext(following) == (Line(Stream.STDOUT, b"out 2"),)

@@ -12,16 +12,24 @@ from starlette.responses import Response
 from crewd.api.answering import answer
 from crewd.api.crew import CrewShapes
 from crewd.api.durations import wait_sec
-from crewd.api.envelope import encoded, success
+from crewd.api.envelope import JSON, encoded, success
+from crewd.api.negotiation import preferred
 from crewd.api.ports import Ports
+from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.scope import select_within
 from crewd.api.streaming import Ending, Pieces, begun, disconnected
+from crewd.policy.accounting import worker_of
+from crewd.reconcile.awaiting import Miss
 from crewd.reconcile.control import Done, Progress
 from crewd.reconcile.port import Verb
 
 NDJSON = "application/x-ndjson"
 TOLD_MOST = 20
 """So many names of an order the audit is told."""
+ACCEPTED = 202
+MISSED_MOST = 5
+"""So many instances stand in a message; all of them are in the details."""
+STOPPING = frozenset({Verb.STOP, Verb.RESTART})
 WORDS = {verb.value.replace("_", "-"): verb for verb in Verb}
 
 
@@ -32,6 +40,10 @@ class Order:
     action: str
     names: list[str]
     wait: str | None
+    force: bool = False
+    """What is stopped is killed at once."""
+    batch: bool = False
+    """For many: then what became of each is in the answer, and its status is that of all."""
 
 
 class Actions:
@@ -44,14 +56,18 @@ class Actions:
 
     async def carry_out(self, request: Request, order: Order) -> Response:
         """Do it; a stream of the progress where that is asked for, and there is something to wait for."""
-        waiting = wait_sec(self._ports, order.wait)
-        principal = request.state.principal
-        request.state.details = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
+        waiting, verb, principal = wait_sec(self._ports, order.wait), WORDS[order.action], request.state.principal
+        if order.force and verb not in STOPPING:
+            raise invalid(f"cannot {order.action} without grace: only stop and restart know graceful: false")
+        told = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
+        request.state.details = {**told, "graceful": False} if order.force else told
         select_within(principal, self._ports.view, order.names)
-        steps = self._ports.control.carry_out(WORDS[order.action], order.names, principal.name, waiting)
-        if waiting is not None and NDJSON in request.headers.get("accept", ""):
+        steps = self._ports.control.carry_out(verb, order.names, principal.name, waiting, force=order.force)
+        if waiting is not None and preferred(request, JSON, NDJSON) == NDJSON:
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)
-        return answer(self._shape(order.action, await _last(request, steps)))
+        done = await _last(request, steps)
+        data = self._shape(order.action, done)
+        return answer(data) if order.batch else _told(order, done, data)
 
     async def _lines(self, action: str, steps: AsyncGenerator[Progress | Done, None]) -> AsyncGenerator[bytes, None]:
         async with aclosing(steps):
@@ -78,7 +94,46 @@ class Actions:
                     "message": one.outcome.message,
                 }
             )
-        return {"action": action, "results": results, "waited": done.waited, "timed_out": done.timed_out}
+        return {
+            "action": action,
+            "results": results,
+            "workers": self._by_worker(results),
+            "waited": done.waited,
+            "timed_out": done.timed_out,
+        }
+
+    def _by_worker(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the results of each worker together, in the order in which they are named."""
+        of: dict[str, list[dict[str, Any]]] = {}
+        for one in results:
+            of.setdefault(worker_of(one["instance"]), []).append(one)
+        return [
+            {
+                "worker_id": worker_id,
+                "ok": all(one["ok"] for one in ones),
+                "changed": any(one["changed"] for one in ones),
+                "status": self._shapes.worker_status(worker_id),
+                "message": "; ".join(f"{one['instance']}: {one['message']}" for one in ones if one["message"]),
+            }
+            for worker_id, ones in of.items()
+        ]
+
+
+def _told(order: Order, done: Done, data: dict[str, Any]) -> Response:
+    """Return what became of one order: a no where it came to nothing, 202 where it may still come."""
+    missed = [one for one in done.results if not one.outcome.ok]
+    if not missed:
+        return answer(data)
+    kinds = {one.outcome.miss for one in missed}
+    named = ", ".join(order.names)
+    why = "; ".join(f"{one.instance}: {one.outcome.message}" for one in missed[:MISSED_MOST])
+    more = f"; and {len(missed) - MISSED_MOST} more" if len(missed) > MISSED_MOST else ""
+    message = f"cannot {order.action} {named}: {why}{more}"
+    if Miss.FAILED in kinds:
+        raise Refused(Refusal(500, "WORKER_005", message, data))
+    if Miss.CROSSED in kinds:
+        raise Refused(Refusal(409, "WORKER_003", message, data))
+    return answer(data, ACCEPTED)
 
 
 async def _last(request: Request, steps: AsyncGenerator[Progress | Done, None]) -> Done:

@@ -22,6 +22,7 @@ from crewd.api.idempotency import Idempotency
 from crewd.api.noting import Noted
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
+from crewd.api.reports import ReportHandlers
 from crewd.api.resets import Resets
 from crewd.api.routes import Judged, Route, routes
 from crewd.api.rules import Rulebook
@@ -70,6 +71,7 @@ def application(
         ConfigurationHandlers(ports),
         health,
         description,
+        reporting=ReportHandlers(ports),
         tokens=TokenRoutes(ports),
         audit=AuditRoutes(ports),
         resets=Resets(ports),

@@ -18,9 +18,9 @@ class Body(BaseModel):
 
 
 class Options(Body):
-    """How it is done: gracefully, as everything is."""
+    """How. ``graceful: false``: what is stopped is killed at once."""
 
-    graceful: Literal[True] = True
+    graceful: Annotated[bool, Field(strict=True)] = True
 
 
 class Batch(Body):

@@ -9,6 +9,7 @@ from crewd.api.envelope import iso
 from crewd.api.instances import Instances, Kept, Now
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
+from crewd.api.reported import reported
 from crewd.api.scope import select_covered
 from crewd.model.access import Principal
 from crewd.model.accounts import Total
@@ -50,7 +51,7 @@ class CrewShapes:
         """Return the answer to ``GET /workers``, as somebody may see it; raises UnknownNames, Refused."""
         self._instances.forget()
         chosen = self._chosen(principal, names)
-        matching = {name: of for name, of in chosen.items() if not page.statuses or self._status(of) in page.statuses}
+        matching = {name: of for name, of in chosen.items() if not page.statuses or self.statuses(of) in page.statuses}
         shown = [name for name in matching if page.cursor is None or name > page.cursor]
         more = page.limit is not None and len(shown) > page.limit
         shown = shown[: page.limit]
@@ -83,13 +84,22 @@ class CrewShapes:
             "name": None if spec is None else spec.name,
             "status": worker_status([one.status for one in kept]).value,
             "restart_count": sum(one.record.restart_count for one in kept),
-            "error_count": self._error_count(worker_id),
+            "error_count": self.error_count(worker_id),
             "last_error": _last_failure(kept),
+            "host": None if spec is None else spec.host,
+            "port": None if spec is None else spec.port,
+            "max_accounts": None if spec is None else spec.max_accounts,
+            **reported(self._view, instances),
             "labels": {} if spec is None else dict(spec.labels),
             "instances": [
                 self._instances.fragment(name, one, spec, now) for name, one in zip(instances, kept, strict=True)
             ],
         }
+
+    def worker_status(self, worker_id: str) -> str | None:
+        """Return the status of a worker, all its instances together; None where it is no more."""
+        instances = self._view.workers_of(worker_id)
+        return self.statuses(instances).value if instances else None
 
     def status(self, instance: str) -> tuple[str | None, str | None]:
         """Return status and process state; None where it is no more."""
@@ -107,10 +117,12 @@ class CrewShapes:
         chosen = ((worker, [one for one in instances if one in meant]) for worker, instances in workers.items())
         return {worker: instances for worker, instances in chosen if instances}
 
-    def _status(self, instances: Iterable[str]) -> Status:
+    def statuses(self, instances: Iterable[str]) -> Status:
+        """Return the status of these together."""
         return worker_status([self._instances.kept(name).status for name in instances])
 
-    def _error_count(self, worker_id: str) -> int | None:
+    def error_count(self, worker_id: str) -> int | None:
+        """Return the ends of a worker's instances that were failures, ever; None while the database has not told."""
         amounts = self._view.totals.now()
         if amounts is None:
             return None

@@ -94,6 +94,11 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
     401: ("Nobody is known by what was shown.", "AUTH_001", "cannot let you in: there is no such token"),
     403: ("Not for you.", "AUTH_002", "cannot let uid 1000 pid 42 do this: it takes operator, not the role viewer"),
     404: ("There is nothing of that name.", "WORKER_001", "cannot find wbe: no worker, instance or label of that name"),
+    406: (
+        "It is not to be had in a form that Accept names.",
+        "NOT_ACCEPTABLE",
+        "cannot answer in image/png: it is to be had as application/json, text/plain",
+    ),
     409: ("It cannot be done as things are.", "WORKER_003", "cannot start web: it is being removed"),
     412: (
         "It has changed meanwhile.",
@@ -103,7 +108,11 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
     413: ("More than is read.", "VALID_001", "cannot read the request: more than 1024 KiB"),
     422: ("A parameter or the body is wrong.", "VALID_001", "cannot read wait: '30' has no unit"),
     429: ("Too much at once.", "RATE_001", "cannot answer: 64 requests are under way"),
-    500: ("A mistake of crewd's.", "INTERNAL", "cannot answer: a mistake in crewd, see its log"),
+    500: (
+        "A mistake of crewd's; or a start that was waited for failed, WORKER_005.",
+        "INTERNAL",
+        "cannot answer: a mistake in crewd, see its log",
+    ),
     503: ("supervisord or the database cannot be used.", "SUPERVISORD_001", "cannot reach supervisord: no such socket"),
 }
 """For each status what it means, and an example: the code and the message."""

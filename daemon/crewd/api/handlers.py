@@ -7,7 +7,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crewd.api import event_list, logs
+from crewd.api import event_list
 from crewd.api.actions import Actions, Order
 from crewd.api.answering import answer
 from crewd.api.applied import applied_shape
@@ -16,6 +16,8 @@ from crewd.api.crew import CrewShapes, Page, statuses
 from crewd.api.durations import duration
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.events import position_of
+from crewd.api.logs import Asked, Logs, Which
+from crewd.api.negotiation import asks_for
 from crewd.api.parameters import (
     EventCursor,
     Fresh,
@@ -33,15 +35,14 @@ from crewd.api.parameters import (
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.scope import within_one
-from crewd.api.streaming import Ending, Pieces, begun
+from crewd.api.streaming import SSE, Ending, Pieces, begun
+from crewd.api.worker_health import WorkerHealth
 from crewd.reconcile.narrative import counted
-from crewd.reconcile.output import Stream
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
 
 LIST_MOST = 10_000
 EVENTS, EVENTS_MOST = 100, 1000
 LINES, LINES_MOST = 100, 10_000
-SSE = "text/event-stream"
 
 DOES: Mapping[Action, str] = {
     "start": """Start what does not run.
@@ -61,6 +62,8 @@ class Handlers:
         self._ending = ending
         self._shapes = CrewShapes(ports)
         self._actions = Actions(ports, self._shapes, ending)
+        self._logs = Logs(ports, ending)
+        self._health = WorkerHealth(ports, self._shapes)
 
     async def workers(
         self,
@@ -85,6 +88,18 @@ class Handlers:
         within_one(request.state.principal, self._ports.view, name)
         return answer(self._shapes.one(name))
 
+    async def health(self, request: Request, name: One) -> Response:
+        """Whether a worker, or an instance, is as it is to be.
+
+        And why not: 200 in either case.
+        """
+        within_one(request.state.principal, self._ports.view, name)
+        return answer(self._health.of(name))
+
+    async def overview(self, request: Request) -> Response:
+        """How all workers are, together."""
+        return answer(self._health.overview(request.state.principal))
+
     async def why(self, request: Request, name: OneInstance) -> Response:
         """Why an instance is as it is.
 
@@ -108,7 +123,8 @@ class Handlers:
 
         Where a name is unknown, nothing is done for any.
         """
-        return await self._actions.carry_out(request, Order(batch.action, batch.worker_ids, wait))
+        order = Order(batch.action, batch.worker_ids, wait, force=not batch.options.graceful, batch=True)
+        return await self._actions.carry_out(request, order)
 
     async def events(
         self,
@@ -127,6 +143,7 @@ class Handlers:
 
         since, until and cursor do not go with follow.
         """
+        follow = follow or asks_for(request, SSE)
         asked = event_list.wanted(self._ports, request.state.principal, instance, type, gone=not follow)
         after = None if last_event_id is None else position_of(last_event_id)
         if not follow:
@@ -142,17 +159,17 @@ class Handlers:
         self,
         request: Request,
         name: OneInstance,
-        stream: Annotated[Stream, Query(description="Which of the two.")] = Stream.STDOUT,
-        lines: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many.")] = LINES,
-        grep: Grep = None,
+        stream: Annotated[Which, Query(description="Which of the two, or both.")] = Which.STDOUT,
         *,
-        tail: Annotated[int | None, Query(ge=0, le=LINES_MOST, description="Another name of lines.")] = None,
+        tail: Annotated[int, Query(ge=0, le=LINES_MOST, description="The newest so many lines.")] = LINES,
+        grep: Grep = None,
+        since: Moment = None,
         follow: Annotated[bool, Query(description="Go on with what is written, for ever.")] = False,
     ) -> Response:
-        """What an instance wrote."""
+        """What an instance wrote; or, following, what it writes."""
         within_one(request.state.principal, self._ports.view, name)
-        asked = logs.query(self._ports, name, stream, lines if tail is None else tail, grep)
-        return await (logs.follow(self._ports, asked, self._ending) if follow else logs.last(self._ports, asked))
+        begin = event_list.span(self._ports, since, None).since
+        return await self._logs.answer(request, Asked(name, stream, tail, grep, begin, follow))
 
     async def reload(self) -> Response:
         """Read the configuration again, and apply the difference.

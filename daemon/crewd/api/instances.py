@@ -13,6 +13,7 @@ import orjson
 from crewd.api.envelope import encoded, iso
 from crewd.model.reasons import Reason
 from crewd.model.record import PastExit, Record
+from crewd.model.report import Heartbeat
 from crewd.model.spec import WorkerSpec
 from crewd.model.states import ProcessState, Status, status_of
 from crewd.policy.accounting import worker_of
@@ -21,6 +22,7 @@ from crewd.reconcile.crew import expected
 from crewd.reconcile.view import View
 from crewd.wording import duration, ending
 
+UNHEARD = Heartbeat(0.0, 0.0)
 NOT_USED: Mapping[str, Any] = {"cpu_usage": None, "memory_usage": None}
 
 
@@ -84,6 +86,24 @@ class Instances:
             "restart_at": None if due_in is None else iso(now.wall + due_in),
             "due_in_sec": None if due_in is None else round(due_in, 3),
             **self._used(instance, record),
+            "heartbeat": self.heartbeat(instance, now),
+        }
+
+    def heartbeat(self, instance: str, now: Now) -> dict[str, Any] | None:
+        """Return what the instance last said of itself; None where nothing was heard of it, nor is missed."""
+        pulse = self._view.heartbeats.of.get(instance)
+        if pulse is None:
+            return None
+        heard = pulse.heartbeat or UNHEARD
+        return {
+            "at": None if pulse.heartbeat is None else iso(heard.at),
+            "age_ms": None if pulse.heartbeat is None else max(0, int((now.boot - heard.boottime) * 1000)),
+            "stale": pulse.stale,
+            "stale_count": pulse.stale_count,
+            "assigned_accounts": heard.assigned_accounts,
+            "active_tasks": heard.active_tasks,
+            "error_count": heard.error_count,
+            "metadata": dict(heard.metadata),
         }
 
     def _used(self, instance: str, record: Record) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from crewd.reconcile.configuring import Configuring
 from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.output import Output
+from crewd.reconcile.reporting import Reporting
+from crewd.reconcile.reports import Reports
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_events import RestartEvents
 from crewd.reconcile.storage import Store
@@ -52,6 +54,8 @@ class Ports:
     bulletin: Bulletin
     store: Store
     output: Output
+    reports: Reports
+    reporting: Reporting
     tokens: KnownTokens
     audit: Audit
     auditor: Auditor

@@ -15,6 +15,9 @@
 | TOKEN_002 | 409 | too many tokens |
 | IDEMPOTENCY_001 | 422 | the key was used for another request |
 | IDEMPOTENCY_002, 003 | 409 | the first is under way; it was done, and its answer not kept |
+| WORKER_003 | 409 | somebody else wanted something else meanwhile |
+| WORKER_005 | 500 | a start that was waited for failed |
+| NOT_ACCEPTABLE | 406 | it is not to be had in the form that Accept asks for |
 | LOG_001 | 404 | there is no output to read |
 | RATE_001 | 429 | too much at once, or too often |
 | RESET_001 | 502 | a manual restart of which an action failed: in its own flat answer, see ``resets`` |
@@ -26,6 +29,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from crewd.errors import CrewdError, StoreError, TargetError
@@ -40,6 +44,7 @@ from crewd.reconcile.configuring import (
 )
 from crewd.reconcile.output import BadPattern, NoOutput, TooManySearches
 from crewd.reconcile.port import EngineFault
+from crewd.reconcile.reporting import TooManyReports
 from crewd.reconcile.resetting import NoReset, QueueFull
 from crewd.reconcile.selecting import NotInForce, SeveralInstances, UnknownNames
 from crewd.reconcile.wanted import Place
@@ -123,6 +128,8 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(422, "VALID_001", message, {"workers": list(error.workers)})
         case QueueFull():
             return too_much(message, QUEUE_SEC).refusal
+        case TooManyReports():
+            return too_much(message, ceil(error.wait_sec)).refusal
         case EngineFault() if error.code == BAD_NAME:
             return Refusal(404, "WORKER_001", message)  # removed meanwhile
         case TargetError():

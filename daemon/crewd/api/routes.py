@@ -14,8 +14,21 @@ from crewd.api.configurations import ConfigurationHandlers
 from crewd.api.describing import Answer, Body, Description
 from crewd.api.handlers import Handlers
 from crewd.api.health import Health
+from crewd.api.reports import ReportHandlers
 from crewd.api.resets import Resets
-from crewd.api.shapes import access, actions, configurations, crew, daemon, events, reasons, restarts
+from crewd.api.shapes import (
+    access,
+    actions,
+    configurations,
+    crew,
+    daemon,
+    events,
+    output,
+    reasons,
+    reports,
+    restarts,
+    worker_health,
+)
 from crewd.api.tokens import TokenRoutes
 from crewd.model.access import Access
 
@@ -68,22 +81,27 @@ def routes(
     health: Health,
     description: Description,
     *,
+    reporting: ReportHandlers,
     tokens: TokenRoutes,
     audit: AuditRoutes,
     resets: Resets,
 ) -> tuple[Route, ...]:
     """Return the table. Paths without a name stand before those with one."""
-    viewer, operator, admin = Access.VIEWER, Access.OPERATOR, Access.ADMIN
+    viewer, operator, admin, worker = Access.VIEWER, Access.OPERATOR, Access.ADMIN, Access.WORKER
     acted = actions.ACTED
     return (
         *public(health),
         *_configured(configured),
         Route("GET", OPENAPI, viewer, description.openapi, daemon.DESCRIPTION),
         Route("GET", f"{API}/workers", viewer, handlers.workers, crew.WORKERS),
-        Route("POST", f"{API}/workers/batch", operator, handlers.batch, acted),
+        Route("POST", f"{API}/workers/batch", operator, handlers.batch, actions.BATCH),
+        Route("GET", f"{API}/workers/stats/overview", viewer, handlers.overview, worker_health.OVERVIEW),
         Route("GET", f"{API}/workers/{{name}}/status", viewer, handlers.status, crew.STATUS),
+        Route("GET", f"{API}/workers/{{name}}/health", viewer, handlers.health, worker_health.HEALTH),
         Route("GET", f"{API}/workers/{{name}}/why", viewer, handlers.why, reasons.WHY),
-        Route("GET", f"{API}/workers/{{name}}/logs", operator, handlers.logs, daemon.LOGS),
+        Route("GET", f"{API}/workers/{{name}}/logs", operator, handlers.logs, output.OUTPUT),
+        Route("POST", f"{API}/workers/{{name}}/logs", worker, reporting.write_down, reports.STORED),
+        Route("POST", f"{API}/workers/{{name}}/heartbeat", worker, reporting.heartbeat, reports.HEARD),
         Route("POST", f"{API}/workers/{{name}}/start", operator, handlers.acting("start"), acted),
         Route("POST", f"{API}/workers/{{name}}/stop", operator, handlers.acting("stop"), acted),
         Route("POST", f"{API}/workers/{{name}}/restart", operator, handlers.acting("restart"), acted),
@@ -91,6 +109,7 @@ def routes(
         Route("POST", "/restart", operator, resets.restart_default, restarts.RESTARTED),
         Route("POST", f"{API}/workers/{{name}}/reset", operator, resets.reset_worker, restarts.RESTARTED),
         Route("GET", f"{API}/restart-events", viewer, resets.restart_events, restarts.RESTARTS),
+        Route("GET", f"{API}/worker-logs", viewer, reporting.worker_logs, reports.ENTRIES),
         Route("GET", f"{API}/events", viewer, handlers.events, events.EVENTS),
         Route("GET", f"{API}/audit", admin, audit.audit, access.AUDIT),
         Route("GET", f"{API}/tokens", admin, tokens.tokens, access.TOKENS),

@@ -10,7 +10,7 @@ Rules:
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from starlette.responses import Response
@@ -19,6 +19,8 @@ from starlette.types import Receive, Scope, Send
 from crewd.errors import CrewdError
 
 STALL_SEC = 30.0
+SSE = "text/event-stream"
+T = TypeVar("T")
 
 _log: Any = structlog.get_logger("crewd")
 
@@ -89,6 +91,27 @@ async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
                 yield piece
 
     return rest()
+
+
+async def or_silence(steps: AsyncGenerator[T, None], silence_sec: float) -> AsyncGenerator[T | None, None]:
+    """Yield the same steps, and None after so long without one. Closing it closes them."""
+    async with aclosing(steps):
+        ahead = asyncio.ensure_future(anext(steps))
+        try:
+            while True:
+                done, _ = await asyncio.wait((ahead,), timeout=silence_sec)
+                if not done:
+                    yield None
+                    continue
+                try:
+                    step = ahead.result()
+                except StopAsyncIteration:
+                    return
+                yield step
+                ahead = asyncio.ensure_future(anext(steps))
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
 
 async def _bounded(scope: Scope, send: Send, message: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
 from crewd.api import Ports, Server
+from crewd.api.ports import boottime
 from crewd.app import heap
 from crewd.app.companions import companions
 from crewd.app.lock import locked
@@ -35,6 +36,7 @@ from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.offering import Offering
 from crewd.reconcile.recorder import Recorder
+from crewd.reconcile.reporting import Reporting
 from crewd.reconcile.resetting import Resetting
 from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.sampling import Sampling
@@ -43,7 +45,7 @@ from crewd.reconcile.supervision import Life
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
 from crewd.reconcile.wanted import Place, Wanted, wanted_of
-from crewd.store import SqlAudit, SqlRestartEvents, SqlTokens, store_of
+from crewd.store import SqlAudit, SqlReports, SqlRestartEvents, SqlTokens, store_of
 from crewd.store.configurations import SqlConfigurations
 from crewd.supervisord import generation
 from crewd.supervisord.applier import ApplyChild
@@ -132,6 +134,8 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     _listen_to_signals(loop)
     view = _view(loop, world, store)
     control = Control(loop, view, world.engine)
+    reports = SqlReports(store)
+    reporting = Reporting(view, reports, clock, boottime)
     metrics = Metrics(view, calls)
     sampling = Sampling(view, ProcSampler(), clock)
     tokens, audit = KnownTokens(SqlTokens(store), clock), SqlAudit(store)
@@ -145,6 +149,8 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         bulletin=loop.bulletin,
         store=store,
         output=WorkerOutput(home),
+        reports=reports,
+        reporting=reporting,
         tokens=tokens,
         audit=audit,
         auditor=auditor,
@@ -169,6 +175,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         "restart log": restart_log.run,
         "configurations": lambda: offering.catch_up(loop.reload),
         "heap": lambda: heap.tidy_for_ever(clock),
+        "reporting": reporting.run,
         "sampler": sampling.run,
         "server": server.serve,
     }

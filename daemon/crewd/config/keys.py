@@ -516,6 +516,14 @@ _DESCRIPTION = (
         example="10",
     ),
     Key(
+        "heartbeat_stale_sec",
+        Duration(above=True, endless=True),
+        "heartbeat_stale_sec",
+        "How long an instance may be silent before its heartbeat counts as stale, also before the first after a start; "
+        "infinity: for ever. Unset: 90s for an instance that ever sent one, and none is expected of others.",
+        example="90s",
+    ),
+    Key(
         "deployment_type",
         Choice(_Deployment, _NOT_BUILT),
         "",

@@ -8,7 +8,7 @@ Rules:
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -28,7 +28,9 @@ COUNT = 100
 @click.option(
     "-n", "--lines", "count", type=click.IntRange(0), default=COUNT, help=f"The newest so many; else {COUNT}."
 )
-@click.option("--stderr", "stream", flag_value="stderr", default="stdout", help="Standard error instead of output.")
+@click.option("--stderr", "stream", flag_value="stderr", help="As --stream stderr.")
+@click.option("--stream", type=click.Choice(["stdout", "stderr", "all"]), default="stdout", help="Which; else stdout.")
+@click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h.")
 @click.option("--grep", metavar="RE", help="Only lines in which this regular expression is found.")
 @output_option
 @click.pass_obj
@@ -37,24 +39,31 @@ def logs(session: Session, *, name: str, output: str, follow: bool, **options: A
 
     A worker may be named instead that has one instance.
     """
-    request = Request(
-        f"/workers/{segment(name)}/logs", _query(**options, follow=follow), timeout_sec=None if follow else ANSWER_SEC
-    )
-    if output == "json" or session.screen.terminal:
-        _show(session, session.client.lines(request), output)
+    query, form = _query(**options, follow=follow), {"Accept": "text/plain"}
+    request = Request(f"/workers/{segment(name)}/logs", query, headers=form, timeout_sec=None if follow else ANSWER_SEC)
+    if output == "json":
+        _show_json(session, session.client.lines(request), options["stream"])
+    elif session.screen.terminal:
+        for text in _texts(session.client.lines(request)):
+            session.show([harmless(text)])
     else:
         _pass_on(session.client.pieces(request))
 
 
-def _query(*, stream: str, count: int, grep: str | None, follow: bool) -> Query:
-    pattern = [] if grep is None else [("grep", grep)]
-    return [("stream", stream), ("lines", count), *pattern, *([("follow", "true")] if follow else [])]
+def _query(*, stream: str, count: int, grep: str | None, since: str | None, follow: bool) -> Query:
+    given = [(name, value) for name, value in (("grep", grep), ("since", since)) if value is not None]
+    return [("stream", stream), ("tail", count), *given, *([("follow", "true")] if follow else [])]
 
 
-def _show(session: Session, lines: Iterable[bytes], output: str) -> None:
-    for raw in lines:
-        line = raw.decode("utf-8", "replace").removesuffix("\n")
-        session.show([json.dumps({"line": line}) if output == "json" else harmless(line)])
+def _texts(lines: Iterable[bytes]) -> Iterator[str]:
+    return (raw.decode("utf-8", "replace").removesuffix("\n") for raw in lines)
+
+
+def _show_json(session: Session, lines: Iterable[bytes], stream: str) -> None:
+    """One object a line; of several streams each line has the name of its own before it."""
+    for text in _texts(lines):
+        of, _, line = text.partition(": ") if stream == "all" else (stream, "", text)
+        session.show([json.dumps({"stream": of, "line": line})])
 
 
 def _pass_on(pieces: Iterable[bytes]) -> None:

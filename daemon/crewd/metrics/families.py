@@ -4,8 +4,8 @@ Rules:
 
 1. The order here is the order on the page; what has the same labels stands together.
 2. At most 15 series per instance at any time: 7 states, and the eighth only while it is the state; 1 last exit;
-   1 start; 1 next restart, never beside a process; 1 budget; 1 CPU, 2 memory, 1 descriptors. ``reason``, ``result`` and
-   buckets are per worker.
+   1 start; 1 next restart, never beside a process; 1 budget; 1 CPU, 2 memory, 1 descriptors. ``reason``, ``result``,
+   buckets and what workers say of themselves are per worker.
 """
 
 from dataclasses import dataclass
@@ -112,6 +112,51 @@ OPEN_FDS = Family(
 )
 OF_USAGES = (CPU, MEMORY, OPEN_FDS)
 
+HEARTBEAT_AGE = Family(
+    "crewd_worker_heartbeat_age_seconds",
+    Kind.GAUGE,
+    _OF_WORKER,
+    "How long ago the last heartbeat came, of the instance that runs and is silent longest.",
+)
+HEARTBEAT_STALE = Family(
+    "crewd_worker_heartbeat_stale",
+    Kind.GAUGE,
+    _OF_WORKER,
+    "How many instances run whose heartbeat is overdue.",
+)
+HEARTBEATS_STALE = Family(
+    "crewd_worker_heartbeats_stale_total",
+    Kind.COUNTER,
+    _OF_WORKER,
+    "How often a heartbeat of an instance became overdue.",
+)
+ASSIGNED_ACCOUNTS = Family(
+    "crewd_worker_assigned_accounts",
+    Kind.GAUGE,
+    _OF_WORKER,
+    "Accounts that the instances that run last said to serve.",
+)
+ACTIVE_TASKS = Family(
+    "crewd_worker_active_tasks",
+    Kind.GAUGE,
+    _OF_WORKER,
+    "Tasks that the instances that run last said to be at.",
+)
+REPORTED_ERRORS = Family(
+    "crewd_worker_reported_errors",
+    Kind.GAUGE,
+    _OF_WORKER,
+    "Errors that the instances that run last said to have had.",
+)
+OF_REPORTS = (
+    HEARTBEAT_AGE,
+    HEARTBEAT_STALE,
+    HEARTBEATS_STALE,
+    ASSIGNED_ACCOUNTS,
+    ACTIVE_TASKS,
+    REPORTED_ERRORS,
+)
+
 LAG = Family(
     "crewd_engine_restart_lag_seconds",
     Kind.HISTOGRAM,
@@ -201,4 +246,4 @@ OF_DAEMON = (
     BUILD_INFO,
 )
 
-FAMILIES = (*OF_WORKERS, *OF_RECORDS, BUDGET, NEXT_RESTART, *OF_USAGES, *OF_DAEMON)
+FAMILIES = (*OF_WORKERS, *OF_RECORDS, BUDGET, NEXT_RESTART, *OF_USAGES, *OF_REPORTS, *OF_DAEMON)

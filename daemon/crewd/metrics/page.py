@@ -18,6 +18,7 @@ from crewd.metrics.daemon import Calls, DaemonPage
 from crewd.metrics.families import BUDGET, NEXT_RESTART, OF_RECORDS, OF_USAGES, OF_WORKERS, Family
 from crewd.metrics.instances import next_restart_line, record_lines, usage_lines
 from crewd.metrics.kept import Chunks, Kept
+from crewd.metrics.reports import report_lines
 from crewd.metrics.text import encoded, head
 from crewd.metrics.workers import worker_lines
 from crewd.model.record import Record
@@ -65,6 +66,8 @@ class Metrics:
         yield from _by_family(OF_RECORDS, self._records.chunks(records.items()))
         yield from self._of_limits(records)
         yield from self._of_usages(records)
+        pulses = dict(self._view.heartbeats.of)
+        yield from report_lines(records, pulses, self._view.spec, self._boot())
         yield self._daemon.render()
 
     def _of_workers(self, records: Mapping[str, Record]) -> Iterable[bytes]:

@@ -142,6 +142,8 @@ class WorkerSpec:
     max_accounts: int | None = None
     reset: ResetSpec | None = None
     """None: it cannot be restarted with a reset."""
+    heartbeat_stale_sec: float | None = None
+    """How long an instance may be silent that reports; None: it need not report, and then 90 s where it does."""
 
     @property
     def instance_names(self) -> tuple[str, ...]:

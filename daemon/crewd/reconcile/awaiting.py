@@ -44,11 +44,24 @@ class Stage(Enum):
     UNDER_WAY = auto()
 
 
+class Miss(Enum):
+    """Why it did not come where it was to come."""
+
+    FAILED = auto()
+    """The process ended, could not be started, or was given up."""
+    CROSSED = auto()
+    """Somebody else wanted something else meanwhile, or it was removed."""
+    LATE = auto()
+    """Time was up: it may still come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What it came to. ``message``: why not; "" where all is well."""
 
     message: str = ""
+    miss: Miss = Miss.FAILED
+    """Of what kind, where there is a message."""
 
     @property
     def ok(self) -> bool:
@@ -75,7 +88,7 @@ class Awaited:
         """Take note of the next line that concerns the instance; return what it came to, None while that is open."""
         match fact:
             case Removed():
-                return Outcome("was removed from the crew")
+                return Outcome("was removed from the crew", Miss.CROSSED)
             case Commanded():
                 return self._commanded(fact)
             case Starting():
@@ -95,7 +108,7 @@ class Awaited:
     def judged(self, record: Record | None) -> Outcome | None:
         """Return what it came to as the record has it; None while that is open, or cannot be told."""
         if record is None:
-            return Outcome("was removed from the crew")
+            return Outcome("was removed from the crew", Miss.CROSSED)
         state = record.process_state
         match self._verb:
             case Verb.RESET_FAILED:
@@ -111,7 +124,9 @@ class Awaited:
             ours = fact.verb == self._verb.value and fact.who.endswith(self._who)
             return self._taken() if ours else None
         against = {"stop"} if self._verb in (Verb.START, Verb.RESTART) else {"start", "restart"}
-        return Outcome(f"{plain(fact.who)} asked for a {fact.verb} meanwhile") if fact.verb in against else None
+        if fact.verb not in against:
+            return None
+        return Outcome(f"{plain(fact.who)} asked for a {fact.verb} meanwhile", Miss.CROSSED)
 
     def _taken(self) -> Outcome | None:
         if self._verb is Verb.RESET_FAILED:

@@ -58,16 +58,18 @@ class Control:
         self._engine = engine
 
     async def carry_out(
-        self, verb: Verb, names: Iterable[str], who: str, wait_sec: float | None = None
+        self, verb: Verb, names: Iterable[str], who: str, wait_sec: float | None = None, *, force: bool = False
     ) -> AsyncGenerator[Progress | Done, None]:
         """Give the command, wait up to ``wait_sec`` for what it is to come to, and yield Done at last.
+
+        ``force``: what is stopped is killed at once.
 
         The first step comes when the engine took the command: until then UnknownNames, NotInForce and TargetError come.
         """
         instances = select_to_act(self._view, names)
         before = {name: self._view.crew.records.get(name, NOBODY) for name in instances}
         with self._loop.bulletin.listening() as listener:
-            done = await self._command(verb, instances, who)
+            done = await self._command(verb, instances, who, force=force)
             if wait_sec is None:
                 yield Done(verb, tuple(Result(name, done.get(name, "")) for name in instances))
                 return
@@ -101,8 +103,8 @@ class Control:
             await self._engine.shutdown()
         self._loop.terminate("shutdown")
 
-    async def _command(self, verb: Verb, instances: tuple[str, ...], who: str) -> Mapping[str, str]:
+    async def _command(self, verb: Verb, instances: tuple[str, ...], who: str, *, force: bool) -> Mapping[str, str]:
         version = self._view.supervision.version
         if version is not None and not version.spoken:
             raise TargetError(f"cannot {verb.value}: the engine in supervisord speaks RPC version {version.rpc}")
-        return await self._engine.command(verb, instances, who) if instances else {}
+        return await self._engine.command(verb, instances, who, force=force) if instances else {}

@@ -146,8 +146,10 @@ class Engine(Protocol):
         """Let the engine remove the journal up to and including this line."""
         ...
 
-    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
-        """Ask for it; return what was done, in words, by instance."""
+    async def command(
+        self, verb: Verb, instances: Sequence[str], who: str, *, force: bool = False
+    ) -> Mapping[str, str]:
+        """Ask for it; return what was done, in words, by instance. ``force``: what is stopped is killed at once."""
         ...
 
     async def why(self, instance: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ Rules:
 2. A configuration is that which is in force, never what the file says by now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crewd.model.record import Record
@@ -15,6 +15,7 @@ from crewd.policy.accounting import worker_of
 from crewd.policy.restart import History, budget
 from crewd.reconcile.auditor import Backlog
 from crewd.reconcile.crew import Crew
+from crewd.reconcile.heartbeats import Heartbeats
 from crewd.reconcile.port import Usage
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.supervision import Life, Supervision
@@ -44,6 +45,7 @@ class View:
     usages: Usages = field(default_factory=Usages)
     backlog: Backlog = field(default_factory=Backlog)
     """Of the audit."""
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)
 
     @property
     def spec(self) -> CrewSpec | None:
@@ -57,6 +59,10 @@ class View:
     def workers(self) -> Mapping[str, list[str]]:
         """Return the names of all instances by worker, in the order of their numbers: of the crew as it is."""
         return self.crew.workers
+
+    def workers_of(self, worker_id: str) -> Sequence[str]:
+        """Return the names of a worker's instances, in the order of their numbers; none where there is none."""
+        return self.workers().get(worker_id, ())
 
     def budget(self, instance: str, record: Record, now: float) -> float | None:
         """Return how many starts the limit leaves; inf: no limit; None where the policy is not known.

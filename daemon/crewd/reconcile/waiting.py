@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
-from crewd.reconcile.awaiting import Awaited, Outcome
+from crewd.reconcile.awaiting import Awaited, Miss, Outcome
 from crewd.reconcile.bulletin import Dropped, Listener, News
 from crewd.reconcile.crew import Crew, instance_of
 
@@ -70,7 +70,7 @@ class Waiting:
         self.look(*self._open)
         self.timed_out = bool(self._open)
         for name in tuple(self._open):
-            self._decided(name, Outcome("not in time"))
+            self._decided(name, Outcome("not in time", Miss.LATE))
 
     def _decided(self, name: str, outcome: Outcome | None) -> None:
         if outcome is not None:

@@ -2,7 +2,7 @@
 
 ``store`` the port, put together · ``seat`` threads and deadlines · ``choice`` which database, ``sqlite`` and
 ``postgresql`` what each does in its own way · ``tables`` · ``recording``, ``reading``, ``pruning`` the statements ·
-``tokens``, ``audit``, ``restart_events`` shelves beside the events ·
+``tokens``, ``audit``, ``restart_events``, ``reports`` shelves beside the events ·
 ``versions``, ``migration``, ``migrate``, ``migrations`` how tables change · ``failures`` what goes wrong, in words.
 
 Rules:
@@ -14,8 +14,9 @@ Rules:
 """
 
 from crewd.store.audit import SqlAudit
+from crewd.store.reports import SqlReports
 from crewd.store.restart_events import SqlRestartEvents
 from crewd.store.store import SqlStore, store_of
 from crewd.store.tokens import SqlTokens
 
-__all__ = ["SqlAudit", "SqlRestartEvents", "SqlStore", "SqlTokens", "store_of"]
+__all__ = ["SqlAudit", "SqlReports", "SqlRestartEvents", "SqlStore", "SqlTokens", "store_of"]

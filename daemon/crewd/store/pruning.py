@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select
 
 from crewd.reconcile.storage import Retention
-from crewd.store.tables import EVENTS, RESTART_EVENTS
+from crewd.store.tables import EVENTS, RESTART_EVENTS, WORKER_LOGS
 
 CHUNK_ROWS = 2000
 SAMPLE_ROWS = 200
 
-PRUNABLE = (EVENTS, RESTART_EVENTS)
+PRUNABLE = (EVENTS, RESTART_EVENTS, WORKER_LOGS)
 """Tables of this form: ``id`` without holes, ``at``, ``line``."""
 
 

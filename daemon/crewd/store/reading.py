@@ -47,9 +47,7 @@ def _id_at(connection: Connection, place: Position) -> int:
     beyond = connection.scalar(select(column.id).where(own).order_by(column.sequence).limit(1))
     if beyond is None:  # none of its generation is stored
         later = column.generation > place.generation
-        beyond = connection.scalar(
-            select(column.id).where(later).order_by(column.generation, column.sequence).limit(1)
-        )
+        beyond = connection.scalar(select(column.id).where(later).order_by(column.generation, column.sequence).limit(1))
     if beyond is None:  # nor of a later one
         return connection.scalar(select(func.max(column.id))) or 0
     return beyond - 1

@@ -123,3 +123,33 @@ WORKER_CONFIGS = Table(
     Column("updated_at", Float(53), nullable=False),
     Column("updated_by", Text, nullable=False),
 )
+
+HEARTBEATS = Table(
+    "heartbeats",
+    METADATA,
+    Column("instance", String, primary_key=True),
+    Column("worker_id", String, nullable=False),
+    Column("at", Float(53)),
+    Column("assigned_accounts", BigInteger),
+    Column("active_tasks", BigInteger),
+    Column("error_count", BigInteger),
+    Column("metadata", Text, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Column("stale_count", BigInteger, nullable=False),
+)
+
+WORKER_LOGS = Table(
+    "worker_logs",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    Column("at", Float(53), nullable=False),
+    Column("worker_id", String, nullable=False),
+    Column("instance", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("line", Text, nullable=False),
+    Index("worker_logs_by_instance", "instance", "id"),
+    Index("worker_logs_by_kind", "kind", "id"),
+    Index("worker_logs_by_level", "level", "id"),
+    Index("worker_logs_by_time", "at"),
+)

@@ -13,6 +13,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any, TypeVar, cast
 from xml.parsers.expat import ExpatError
@@ -24,6 +25,7 @@ from crewd.reconcile.port import EngineAbsent, EngineFault, EngineVersion, Forei
 DEADLINE_SEC = 10.0
 
 UNKNOWN_METHOD = 1
+INCORRECT_PARAMETERS = 2
 SHUTDOWN_STATE = 6
 BAD_NAME = 10
 FAILED = 30
@@ -72,13 +74,13 @@ class Client:
         """Start these; return what was done, by instance. Queued: the journal tells when it happened."""
         return self._json("crewd.start", list(instances), who)
 
-    def stop(self, instances: Iterable[str], who: str) -> Json:
-        """Stop these, as ``start`` starts."""
-        return self._json("crewd.stop", list(instances), who)
+    def stop(self, instances: Iterable[str], who: str, *, force: bool = False) -> Json:
+        """Stop these, as ``start`` starts; with ``force`` by SIGKILL at once."""
+        return self._forced("crewd.stop", instances, who, force=force)
 
-    def restart(self, instances: Iterable[str], who: str) -> Json:
-        """Stop and start these, as ``start`` starts."""
-        return self._json("crewd.restart", list(instances), who)
+    def restart(self, instances: Iterable[str], who: str, *, force: bool = False) -> Json:
+        """Stop and start these, as ``start`` starts; with ``force`` they are stopped by SIGKILL at once."""
+        return self._forced("crewd.restart", instances, who, force=force)
 
     def reset_failed(self, instances: Iterable[str], who: str) -> Json:
         """Forget the history of these, so that one that was given up may run again."""
@@ -129,6 +131,19 @@ class Client:
         again = fault.faultCode == SHUTDOWN_STATE
         return EngineFault(f"cannot call {method}: {fault.faultString}", fault.faultCode, retryable=again)
 
+    def _forced(self, method: str, instances: Iterable[str], who: str, *, force: bool) -> Json:
+        if not force:
+            return self._json(method, list(instances), who)
+        try:
+            return self._json(method, list(instances), who, True)
+        except EngineFault as fault:
+            if fault.code != INCORRECT_PARAMETERS:
+                raise
+            message = (
+                f"cannot call {method} by force: the engine in supervisord is older and cannot; restart supervisord"
+            )
+            raise EngineFault(message, fault.code) from None
+
     def _json(self, method: str, *arguments: Any) -> Json:
         answer = self.call(method, *arguments)
         try:
@@ -158,12 +173,14 @@ class AsyncClient:
         """Let the engine remove the journal up to and including this line."""
         await self._call("acknowledge", self._client.acknowledge, generation, sequence)
 
-    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
+    async def command(
+        self, verb: Verb, instances: Sequence[str], who: str, *, force: bool = False
+    ) -> Mapping[str, str]:
         """Ask for it; return what was done, in words, by instance."""
-        verbs = {
+        verbs: dict[Verb, Callable[[Sequence[str], str], Json]] = {
             Verb.START: self._client.start,
-            Verb.STOP: self._client.stop,
-            Verb.RESTART: self._client.restart,
+            Verb.STOP: partial(self._client.stop, force=force),
+            Verb.RESTART: partial(self._client.restart, force=force),
             Verb.RESET_FAILED: self._client.reset_failed,
         }
         done = await self._call(verb.value, verbs[verb], instances, who)

@@ -40,18 +40,19 @@ class Tail:
     """What was written, and what is written from now on.
 
     ``older`` gives what was there when it was opened, the newest first; ``more`` what came later. With ``whole`` both
-    fit together: the line that is being written is left to ``more``. Raises NoOutput, or FileNotFoundError.
+    fit together: the line that is being written is left to ``more``. ``older`` passes over files that were written
+    last before ``since``, in unix seconds. Raises NoOutput, or FileNotFoundError.
 
     May be closed while a thread that nobody waits for any more is still in it.
     """
 
-    def __init__(self, log: LogPath, *, whole: bool) -> None:
+    def __init__(self, log: LogPath, *, whole: bool, since: float | None = None) -> None:
         self._log = log
         self._lines = Splitter()
         self._fd = opened(log.path)
         size = os.fstat(self._fd).st_size
         self._offset = _whole(self._fd, size)
-        self._older = backwards(_blocks(log, self._fd, self._offset if whole else size))
+        self._older = backwards(_blocks(log, self._fd, self._offset if whole else size, since))
         self._one_at_a_time = Lock()
         self._closed = False
 
@@ -128,17 +129,25 @@ def opened(path: str) -> int:
     return fd
 
 
-def _blocks(log: LogPath, first: int, end: int) -> Generator[bytes]:
+def _blocks(log: LogPath, first: int, end: int, since: float | None) -> Generator[bytes]:
     """Yield what stands in the files, the newest block first: of the one that is open up to ``end``, of others all."""
     seen = {_identity(first)}
+    if _too_old(first, since):
+        return
     yield from _before(first, end)
     for number in range(1, log.backups + 1):
         with _maybe_opened(log.numbered(number)) as fd:
-            if fd is None:
+            if fd is None or _too_old(fd, since):
                 return
             if _identity(fd) not in seen:  # else it was rotated to here while it was read
                 seen.add(_identity(fd))
                 yield from _before(fd, os.fstat(fd).st_size)
+
+
+def _too_old(fd: int, since: float | None) -> bool:
+    """Return whether nothing was written to it since; a file that is empty says nothing of those before it."""
+    found = os.fstat(fd)
+    return since is not None and found.st_size > 0 and found.st_mtime < since
 
 
 def _before(fd: int, end: int) -> Generator[bytes]:

@@ -8,23 +8,24 @@ Rules:
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from crewd.model.home import Home
-from crewd.reconcile.output import Lines, NoOutput, OutputQuery, Stream, TooManySearches
+from crewd.reconcile.output import Line, Lines, NoOutput, OutputQuery, Stream, TooManySearches
 from crewd.supervisord.escape import RefusedError
 from crewd.supervisord.log_files import LogPath, Tail
 from crewd.supervisord.log_lines import shown
+from crewd.supervisord.log_times import merged
+from crewd.supervisord.newest import Found, matching, newest
 from crewd.supervisord.program import NO_LOG, log_file
 from crewd.supervisord.sieve import Sieve, sieve
 
-SEARCH_SEC = 10.0
-ANSWER_BYTES = 8 * 1024 * 1024
 SEARCHES = 8
 """So many children search at once, those of followers included."""
 POLL_SEC = 0.2
+
+Tails = Sequence[tuple[Stream, Tail]]
 
 
 class WorkerOutput:
@@ -36,31 +37,52 @@ class WorkerOutput:
 
     async def last(self, query: OutputQuery) -> Lines:
         """Return the newest lines, rotated files read through. Raises NoOutput, BadPattern, TooManySearches."""
-        async with self._sieve(query) as found_in, _opened(self._log(query), whole=False) as tail:
-            return await _newest(tail, query.lines, found_in)
+        async with self._sieve(query) as found_in, self._tails(query, whole=False) as tails:
+            return await _last(tails, query, found_in)
 
-    async def follow(self, query: OutputQuery) -> AsyncGenerator[tuple[bytes, ...], None]:
+    async def follow(self, query: OutputQuery) -> AsyncGenerator[tuple[Line, ...], None]:
         """Yield the newest lines, then whatever is written, for ever, also across rotation."""
-        async with self._sieve(query) as found_in, _opened(self._log(query), whole=True) as tail:
-            yield (await _newest(tail, query.lines, found_in)).lines
+        async with self._sieve(query) as found_in, self._tails(query, whole=True) as tails:
+            yield (await _last(tails, query, found_in)).lines
             while True:
-                lines = await asyncio.to_thread(tail.more)
-                if lines is None:
+                silent = True
+                for stream, tail in tails:
+                    lines = await asyncio.to_thread(tail.more)
+                    silent = silent and lines is None
+                    if lines:
+                        found = await matching(found_in, b"\n".join(lines))
+                        yield tuple(Line(stream, shown(line)) for line in found)
+                if silent:
                     await asyncio.sleep(POLL_SEC)
-                elif lines:
-                    yield tuple(map(shown, await _matching(found_in, b"\n".join(lines))))
 
-    def _log(self, query: OutputQuery) -> LogPath:
-        whose = f"cannot read {query.stream} of {query.instance}"
-        if query.stream is Stream.STDERR and query.worker.redirect_stderr:
+    def _log(self, query: OutputQuery, stream: Stream) -> LogPath:
+        whose = f"cannot read {stream} of {query.instance}"
+        if stream is Stream.STDERR and query.worker.redirect_stderr:
             raise NoOutput(f"{whose}: it goes to stdout (redirect_stderr)")
         try:
-            log = log_file(query.worker, query.instance, query.stream.value, self._home)
+            log = log_file(query.worker, query.instance, stream.value, self._home)
         except RefusedError as refused:
             raise NoOutput(f"{whose}: {refused}") from None
         if log.path == NO_LOG:
-            raise NoOutput(f"{whose}: it is not kept ({query.stream}_logfile: none)")
+            raise NoOutput(f"{whose}: it is not kept ({stream}_logfile: none)")
         return LogPath(log.path, log.backups)
+
+    @asynccontextmanager
+    async def _tails(self, query: OutputQuery, *, whole: bool) -> AsyncGenerator[Tails]:
+        """Open what there is; raise why not where there is nothing."""
+        reasons: list[NoOutput] = []
+        tails: list[tuple[Stream, Tail]] = []
+        async with AsyncExitStack() as stack:
+            for stream in query.streams:
+                try:
+                    log = self._log(query, stream)
+                    tail = await stack.enter_async_context(_opened(log, whole=whole, since=query.since))
+                    tails.append((stream, tail))
+                except NoOutput as why:
+                    reasons.append(why)
+            if not tails:
+                raise reasons[0]
+            yield tails
 
     @asynccontextmanager
     async def _sieve(self, query: OutputQuery) -> AsyncGenerator[Sieve | None]:
@@ -83,9 +105,9 @@ class WorkerOutput:
 
 
 @asynccontextmanager
-async def _opened(log: LogPath, *, whole: bool) -> AsyncGenerator[Tail]:
+async def _opened(log: LogPath, *, whole: bool, since: float | None) -> AsyncGenerator[Tail]:
     try:
-        tail = await asyncio.to_thread(Tail, log, whole=whole)
+        tail = await asyncio.to_thread(Tail, log, whole=whole, since=since)
     except FileNotFoundError:
         raise NoOutput(f"cannot read {log.path}: there is no such file, for nothing was written yet") from None
     try:
@@ -94,26 +116,12 @@ async def _opened(log: LogPath, *, whole: bool) -> AsyncGenerator[Tail]:
         await asyncio.shield(asyncio.to_thread(tail.close))
 
 
-async def _newest(tail: Tail, count: int, found_in: Sieve | None) -> Lines:
-    """Return the newest ``count`` lines that match."""
-    found: list[bytes] = []
-    size, until, cut = 0, time.monotonic() + SEARCH_SEC, ""
-    while len(found) < count and not cut:
-        chunk = await asyncio.to_thread(tail.older)
-        if chunk is None:
-            break
-        lines = [shown(line) for line in (await _matching(found_in, chunk))[-(count - len(found)) :]]
-        found[:0] = lines
-        size += sum(map(len, lines))
-        cut = _cut(size, until)
-    return Lines(tuple(found), cut if len(found) < count else "")
-
-
-def _cut(size: int, until: float) -> str:
-    if size > ANSWER_BYTES:
-        return f"more than {ANSWER_BYTES // 1024 // 1024} MiB"
-    return f"more than {SEARCH_SEC:g} s" if time.monotonic() > until else ""
-
-
-async def _matching(found_in: Sieve | None, lines: bytes) -> list[bytes]:
-    return lines.split(b"\n") if found_in is None else await found_in.matching(lines)
+async def _last(tails: Tails, query: OutputQuery, found_in: Sieve | None) -> Lines:
+    """Return the newest lines of all streams together."""
+    each: list[tuple[Stream, Found]] = [
+        (stream, await newest(tail, query.tail, found_in, query.since)) for stream, tail in tails
+    ]
+    told = [[Line(stream, text) for text in found.lines] for stream, found in each]
+    lines, ordered = await asyncio.to_thread(merged, told, query.tail)
+    cut = next((found.cut for _, found in each if found.cut), "")
+    return Lines(lines, cut if len(lines) < query.tail else "", all(found.dated for _, found in each), ordered)

@@ -2,12 +2,13 @@
 
 ``clock`` time that moves when a test says so · ``supervisord`` a supervisord with the engine in it, without processes ·
 ``world`` the other ports of the loop · ``store`` a database in memory · ``tokens``,
-``audit``, ``restart_events``, ``configurations`` what else is in one.
+``audit``, ``restart_events``, ``configurations``, ``reports`` what else is in one.
 """
 
 from crewd.testing.audit import FakeAudit
 from crewd.testing.clock import FakeClock
 from crewd.testing.configurations import FakeConfigurations
+from crewd.testing.reports import FakeReports
 from crewd.testing.restart_events import FakeRestartEvents
 from crewd.testing.store import FakeDatabase, FakeStore
 from crewd.testing.supervisord import FakeSupervisord, fake_table
@@ -33,6 +34,7 @@ __all__ = [
     "FakeLauncher",
     "FakeReaper",
     "FakeRenderer",
+    "FakeReports",
     "FakeRestartEvents",
     "FakeService",
     "FakeStore",

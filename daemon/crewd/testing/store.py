@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from crewd.errors import StoreError
 from crewd.model.accounts import NO_ATTEMPT, Attempt, Key
+from crewd.model.report import LogEntry, Pulse
 from crewd.reconcile.port import BEGINNING, Position
 from crewd.reconcile.restart_events import StoredRestart
 from crewd.reconcile.storage import EventQuery, Recording, Remembered, Retention, Row, StoredEvent
 
+T = TypeVar("T")
 ROW_BYTES = 200
 """What an event takes besides its line, about as in a real one."""
 
@@ -25,6 +28,8 @@ class FakeDatabase:
     totals: dict[Key, float] = field(default_factory=dict[Key, float])
     attempts: dict[str, Attempt] = field(default_factory=dict[str, Attempt])
     restarts: list[StoredRestart] = field(default_factory=list[StoredRestart])
+    logs: list[LogEntry] = field(default_factory=list[LogEntry])
+    pulses: dict[str, Pulse] = field(default_factory=dict[str, Pulse])
 
 
 class FakeStore:
@@ -72,16 +77,18 @@ class FakeStore:
     async def prune(self, retention: Retention, now: float) -> Mapping[str, int]:
         """Remove what is older than, or beyond, the retention; return how many rows of which table."""
         self.usable("prune")
-        kept = [event for event in self.database.events if event.row.at >= now - retention.age_sec]
-        if retention.size_bytes > 0 and kept:
-            row_bytes = ROW_BYTES + sum(len(event.row.line) for event in kept) / len(kept)
-            kept = kept[max(0, len(kept) - int(retention.size_bytes / row_bytes)) :]
-        pruned = len(self.database.events) - len(kept)
-        self.database.events = kept
-        self.database.places = {_place(event.row) for event in kept}
-        restarts = self.database.restarts
-        self.database.restarts = [one for one in restarts if one.restart.at >= now - retention.age_sec]
-        return {"events": pruned, "restart_events": len(restarts) - len(self.database.restarts)}
+        database = self.database
+        events = _left([(event.row.at, len(event.row.line), event) for event in database.events], retention, now)
+        logs = _left([(entry.at, len(entry.message), entry) for entry in database.logs], retention, now)
+        restarts = [one for one in database.restarts if one.restart.at >= now - retention.age_sec]
+        pruned = {
+            "events": len(database.events) - len(events),
+            "restart_events": len(database.restarts) - len(restarts),
+            "worker_logs": len(database.logs) - len(logs),
+        }
+        database.events, database.restarts, database.logs = events, restarts, logs
+        database.places = {_place(event.row) for event in events}
+        return pruned
 
     async def close(self) -> None:
         """Let go of it."""
@@ -121,6 +128,15 @@ class FakeStore:
             database.attempts.pop(instance, None)
             if attempt != NO_ATTEMPT:
                 database.attempts[instance] = attempt
+
+
+def _left(rows: list[tuple[float, int, T]], retention: Retention, now: float) -> list[T]:
+    """Return what is left of rows with their times and lengths, the oldest first."""
+    kept = [row for row in rows if row[0] >= now - retention.age_sec]
+    if retention.size_bytes > 0 and kept:
+        row_bytes = ROW_BYTES + sum(row[1] for row in kept) / len(kept)
+        kept = kept[max(0, len(kept) - int(retention.size_bytes / row_bytes)) :]
+    return [row[2] for row in kept]
 
 
 def _place(row: Row) -> tuple[str, int]:

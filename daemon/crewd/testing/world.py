@@ -18,6 +18,8 @@ class FakeEngine:
     def __init__(self, supervisord: FakeSupervisord) -> None:
         self._supervisord = supervisord
         self.calls = 0
+        self.forced = False
+        """Whether the last command was by force."""
 
     async def version(self) -> EngineVersion:
         """Return who answers."""
@@ -29,9 +31,12 @@ class FakeEngine:
         self.calls += 1
         self._supervisord.acknowledge(generation, sequence)
 
-    async def command(self, verb: Verb, instances: Sequence[str], who: str) -> Mapping[str, str]:
-        """Ask for it."""
+    async def command(
+        self, verb: Verb, instances: Sequence[str], who: str, *, force: bool = False
+    ) -> Mapping[str, str]:
+        """Ask for it; whatever is stopped here ends at once, also without ``force``."""
         self.calls += 1
+        self.forced = force
         done: Mapping[str, str] = getattr(self._supervisord, verb.value)(instances, who)
         return done
 

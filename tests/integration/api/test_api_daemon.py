@@ -54,10 +54,12 @@ def test_what_is_done_is_waited_for_and_seen(daemon: Daemon) -> None:
 
 def test_a_start_that_fails_says_how(daemon: Daemon) -> None:
     """With its exit and what comes next; its output is there."""
-    [one] = call(daemon, "POST", "/workers/fail/restart?wait=20s")["results"]
+    failed = ask(daemon, "POST", "/api/v1/workers/fail/restart?wait=20s")
+    [one] = failed.json["error"]["details"]["results"]
 
+    assert (failed.status, failed.code) == (500, "WORKER_005")
     assert (one["ok"], one["message"]) == (False, "crashed while starting, and waits for its restart: exit code 3")
-    assert ask(daemon, "GET", "/api/v1/workers/fail/logs?lines=1").body == b"before\n"
+    assert call(daemon, "GET", "/workers/fail/logs?tail=1")["lines"] == ["before"]
     assert call(daemon, "GET", "/workers/fail/why")["exits"][-1]["code"] == 3
 
 

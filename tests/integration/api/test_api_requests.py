@@ -14,6 +14,7 @@ from crewd.api.event_list import wanted
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.handlers import EVENTS_MOST
 from crewd.reconcile.bulletin import WAITING_MOST
+from crewd.reconcile.output import Line, Stream
 from crewd.reconcile.port import ApplyFailed, ApplyRefused
 from harness.api import ADMIN, Crewd, UnixConnection, running, until
 
@@ -93,6 +94,9 @@ async def test_a_command_is_carried_out_for_who_asked(crewd: Crewd) -> None:
                 }
                 for name in ("web-0", "web-1")
             ],
+            "workers": [
+                {"worker_id": "web", "ok": True, "changed": True, "status": data["workers"][0]["status"], "message": ""}
+            ],
             "waited": False,
             "timed_out": False,
         }
@@ -124,10 +128,14 @@ async def test_many_are_waited_for_with_progress(crewd: Crewd) -> None:
 
 
 async def test_a_wait_that_is_too_short_says_so(crewd: Crewd) -> None:
-    """The answer is a 200: it tells what happened."""
+    """The answer is a 202, for it may still come; of a batch a 200: it tells what happened."""
     async with running(crewd):
-        data = (await crewd.post("/workers/web-0/restart?wait=20ms")).data
+        late = await crewd.post("/workers/web-0/restart?wait=20ms")
+        batch = await crewd.post("/workers/batch?wait=20ms", {"action": "restart", "worker_ids": ["web-1"]})
 
+        assert (late.status, late.json["success"]) == (202, True)
+        assert (batch.data["timed_out"], batch.data["workers"][0]["ok"]) == (True, False)
+        data = late.json["data"]
         assert (data["timed_out"], data["results"][0]["ok"]) == (True, False)
         assert data["results"][0]["message"] == "not in time"
 
@@ -442,12 +450,21 @@ async def test_output_is_read(crewd: Crewd) -> None:
     log.parent.mkdir(parents=True)
     log.write_bytes(b"".join(b"line %d\n" % number for number in range(50)))
     async with running(crewd):
-        last = await crewd.get("/workers/web-0/logs?lines=2")
-        found = await crewd.get("/workers/web-0/logs?grep=line%20.7%24")
+        last = await crewd.get("/workers/web-0/logs?tail=2", Accept="text/plain")
+        found = (await crewd.get("/workers/web-0/logs?grep=line%20.7%24")).data
 
         assert last.body == b"line 48\nline 49\n"
         assert last.headers["content-type"] == "text/plain; charset=utf-8"
-        assert found.body == b"line 17\nline 27\nline 37\nline 47\n"
+        assert found == {
+            "worker_id": "web",
+            "instance": "web-0",
+            "stream": "stdout",
+            "lines": ["line 17", "line 27", "line 37", "line 47"],
+            "streams": None,
+            "cut": "",
+            "dated": True,
+            "ordered": True,
+        }
 
 
 async def test_output_is_followed(crewd: Crewd) -> None:
@@ -455,7 +472,10 @@ async def test_output_is_followed(crewd: Crewd) -> None:
     log = Path(crewd.home.worker_logs) / "mail-0.err.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"old\nnewest\n")
-    async with running(crewd), crewd.stream("/workers/mail/logs?stream=stderr&lines=1&follow=true") as reading:
+    async with (
+        running(crewd),
+        crewd.stream("/workers/mail/logs?stream=stderr&tail=1&follow=true", Accept="text/plain") as reading,
+    ):
         assert await reading.line() == "newest\n"
         with log.open("ab") as file:
             file.write(b"fresh\n")
@@ -469,8 +489,8 @@ async def test_a_mistake_in_the_middle_of_an_answer_ends_the_connection(
     """The reader sees that the answer is not whole; the log says why."""
 
     class Broken:
-        async def follow(self, _query: object) -> AsyncGenerator[tuple[bytes, ...], None]:
-            yield (b"first",)
+        async def follow(self, _query: object) -> AsyncGenerator[tuple[Line, ...], None]:
+            yield (Line(Stream.STDOUT, b"first"),)
             raise RuntimeError("secret insides")
 
     object.__setattr__(crewd.ports, "output", Broken())

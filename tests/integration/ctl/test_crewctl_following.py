@@ -165,7 +165,7 @@ def test_logs_pass_through_a_pipe_as_they_are(api: Api, root: Path) -> None:
     ran = subprocess.run(command, env=environ(root), capture_output=True, check=True)
 
     assert ran.stdout == b"one\n" + HOSTILE + b"no newline"
-    assert api.last().query == (("stream", "stderr"), ("lines", "7"), ("grep", "a b&c"))
+    assert api.last().query == (("stream", "stderr"), ("tail", "7"), ("grep", "a b&c"))
 
 
 def test_logs_on_a_terminal_are_stripped_of_commands(api: Api, root: Path) -> None:
@@ -174,7 +174,7 @@ def test_logs_on_a_terminal_are_stripped_of_commands(api: Api, root: Path) -> No
     with Terminal(root, "logs", "web-0") as terminal:
         assert terminal.ends() == 0
         assert terminal.raw() == "red �   end\r\n"
-    assert api.last().query == (("stream", "stdout"), ("lines", "100"))
+    assert api.last().query == (("stream", "stdout"), ("tail", "100"))
 
 
 def test_logs_for_programs_are_one_object_a_line(api: Api, root: Path) -> None:
@@ -182,7 +182,7 @@ def test_logs_for_programs_are_one_object_a_line(api: Api, root: Path) -> None:
     api.serve("GET /workers/web-0/logs", parts("text/plain", HOSTILE))
     ran = crewctl(root, "logs", "web-0", "-o", "json")
 
-    assert json.loads(ran.stdout) == {"line": "\x1b[31mred\x1b[0m �\tend"}
+    assert json.loads(ran.stdout) == {"stream": "stdout", "line": "\x1b[31mred\x1b[0m �\tend"}
 
 
 def test_logs_are_followed_until_ctrl_c(api: Api, root: Path) -> None:

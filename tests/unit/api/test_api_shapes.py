@@ -67,6 +67,14 @@ def test_an_instance_that_runs(tmp_path: Path) -> None:
         "restart_count": 0,
         "error_count": None,
         "last_error": None,
+        "host": None,
+        "port": None,
+        "max_accounts": None,
+        "assigned_accounts": None,
+        "active_tasks": None,
+        "reported_errors": None,
+        "last_heartbeat_at": None,
+        "heartbeat_stale": None,
         "labels": {"tier": "front"},
         "instances": [
             {
@@ -85,6 +93,7 @@ def test_an_instance_that_runs(tmp_path: Path) -> None:
                 "due_in_sec": None,
                 "cpu_usage": 12.5,
                 "memory_usage": 4096,
+                "heartbeat": None,
             }
         ],
     }

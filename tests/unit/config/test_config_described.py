@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs/reference/configuration.md"
 SAMPLE_KEYS = [(number, line) for number, line in enumerate(sample().split("\n")) if re.match(r" +#[a-z]", line)]
 NO_DEFAULT = re.compile(
     r"tls|directory|environment_file|user|group|umask|name|host|port|max_accounts|eventlisteners|max_restart|restart_delay_ms"
-    r"|auto_restart|cwd|reset|default_worker|api_workers"
+    r"|auto_restart|cwd|reset|default_worker|api_workers|heartbeat_stale_sec"
 )
 
 

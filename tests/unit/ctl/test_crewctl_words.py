@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from crewd.ctl.outcome import merged, outcome, summary
 from crewd.ctl.reload import applied
 from crewd.ctl.screen import Screen
-from crewd.ctl.story import _WORDS, line, told
+from crewd.ctl.story import line
 from crewd.ctl.suggestions import near
 from crewd.model.facts import Fact
 from crewd.model.journal_line import type_word
+from crewd.story import _WORDS, told
 from harness.crewctl_answers import event, result, results
 
 PIPE = Screen()

@@ -4,7 +4,7 @@ from crewd.model.facts import Commanded, Exited, Fact, Judged, Removed, SpawnFai
 from crewd.model.reasons import Cause, Reason, Verdict
 from crewd.model.record import Record, Standing
 from crewd.model.states import ProcessState
-from crewd.reconcile.awaiting import REACHED, Awaited, Outcome
+from crewd.reconcile.awaiting import REACHED, Awaited, Miss, Outcome
 from crewd.reconcile.port import Verb
 
 WHO = "uid 0 pid 1"
@@ -146,7 +146,7 @@ def test_somebody_else_s_command_ends_the_wait() -> None:
 
     outcome = heard(awaited, commanded("start"), starting(), commanded("stop", "uid:5 pid:6"))
 
-    assert outcome == Outcome("uid:5 pid:6 asked for a stop meanwhile")
+    assert outcome == Outcome("uid:5 pid:6 asked for a stop meanwhile", Miss.CROSSED)
 
 
 def test_somebody_else_s_same_command_is_not_ours() -> None:
@@ -158,7 +158,9 @@ def test_somebody_else_s_same_command_is_not_ours() -> None:
 
 def test_one_that_is_removed_is_waited_for_no_longer() -> None:
     """It will never come."""
-    assert Awaited(Verb.START, WHO, STOPPED, "started").hear(Removed("web-0")) == Outcome("was removed from the crew")
+    assert Awaited(Verb.START, WHO, STOPPED, "started").hear(Removed("web-0")) == Outcome(
+        "was removed from the crew", Miss.CROSSED
+    )
 
 
 def test_a_history_is_forgotten_when_the_command_is_heard() -> None:
@@ -179,4 +181,4 @@ def test_the_record_cannot_pass_an_old_process_for_a_new_one() -> None:
 
     assert awaited.judged(RUNNING) is None
     assert awaited.judged(new) == REACHED
-    assert awaited.judged(None) == Outcome("was removed from the crew")
+    assert awaited.judged(None) == Outcome("was removed from the crew", Miss.CROSSED)

@@ -14,6 +14,7 @@ from crewd.metrics.families import FAMILIES, Kind
 from crewd.model.accounts import Key, Total
 from crewd.model.reasons import Reason
 from crewd.model.record import PastExit, Record, Standing
+from crewd.model.report import Heartbeat, Pulse
 from crewd.model.spec import CrewSpec, RestartPolicy, WorkerSpec
 from crewd.model.states import ProcessState
 from crewd.reconcile.port import EngineVersion, Usage
@@ -419,3 +420,43 @@ def test_each_metric_has_a_name_of_its_own() -> None:
 
 def _of_kind(kind: Kind) -> Iterable[str]:
     return [family.name for family in FAMILIES if family.kind is kind]
+
+
+# What workers report
+
+
+def reporting(**pulses: Pulse) -> Page:
+    """Return the page of web-0 and web-1, which run, and of idle-0, of which a heartbeat is expected."""
+    spec = crew_of()
+    workers = {**spec.workers, "idle": WorkerSpec("idle", ("true",), heartbeat_stale_sec=30.0)}
+    one = Page(shown({"idle-0": RUNNING, "web-0": RUNNING, "web-1": RUNNING, "gone-0": WAITING}, CrewSpec(workers)))
+    one.view.heartbeats.load({name.replace("_", "-"): pulse for name, pulse in pulses.items()})
+    return one
+
+
+def test_what_workers_say_is_added_up() -> None:
+    """Of the instances that run; of one that never said anything only what is missed."""
+    one = reporting(
+        web_0=Pulse(Heartbeat(WALL - 9, BOOT - 9, 3, 2, 1), stale=False, stale_count=2),
+        web_1=Pulse(Heartbeat(WALL - 20, BOOT - 20.5, 4), stale=True, stale_count=1),
+        gone_0=Pulse(Heartbeat(WALL - 99, BOOT - 99, 100, 100, 100), stale=False, stale_count=1),
+    )
+
+    assert one.lines("crewd_worker_heartbeat", "crewd_worker_assigned", "crewd_worker_active", "crewd_worker_rep") == [
+        'crewd_worker_heartbeat_age_seconds{worker="web"} 20.5',
+        'crewd_worker_heartbeat_stale{worker="gone"} 0',
+        'crewd_worker_heartbeat_stale{worker="idle"} 0',
+        'crewd_worker_heartbeat_stale{worker="web"} 1',
+        'crewd_worker_heartbeats_stale_total{worker="gone"} 1',
+        'crewd_worker_heartbeats_stale_total{worker="idle"} 0',
+        'crewd_worker_heartbeats_stale_total{worker="web"} 3',
+        'crewd_worker_assigned_accounts{worker="web"} 7',
+        'crewd_worker_active_tasks{worker="web"} 2',
+        'crewd_worker_reported_errors{worker="web"} 1',
+    ]
+    assert not [line for line in one.lines("crewd_worker_heartbeat") if "instance=" in line]
+
+
+def test_who_does_not_report_has_no_such_series() -> None:
+    """A crew of a thousand that never does costs nothing."""
+    assert Page(shown({"web-0": RUNNING}, crew_of())).lines("crewd_worker_heartbeat", "crewd_worker_active") == []

@@ -27,12 +27,24 @@ class Result(TypedDict):
 
 
 @shape
+class WorkerResult(TypedDict):
+    """What became of one worker: of all its instances that were meant."""
+
+    worker_id: str
+    ok: bool
+    changed: bool
+    status: Status | None
+    message: str
+
+
+@shape
 class Results(TypedDict):
     """What an action came to."""
 
     action: Literal["start", "stop", "restart", "reset-failed"]
     results: list[Result]
     """One for each instance, in the order in which they are named."""
+    workers: list[WorkerResult]
     waited: bool
     timed_out: bool
 
@@ -47,10 +59,26 @@ _RESULT: dict[str, Any] = {
     "message": "",
 }
 _LINES = '{"progress":{"done":0,"of":1}}\n{"progress":{"done":1,"of":1}}\n{"success":true,"data":{}}\n'
+_WORKER: dict[str, Any] = {"worker_id": "web", "ok": True, "changed": True, "status": "running", "message": ""}
+_RESULTS: dict[str, Any] = {
+    "action": "restart",
+    "results": [_RESULT],
+    "workers": [_WORKER],
+    "waited": True,
+    "timed_out": False,
+}
+_LATE: dict[str, Any] = {
+    **_RESULTS,
+    "results": [{**_RESULT, "ok": False, "message": "not in time"}],
+    "workers": [{**_WORKER, "ok": False, "message": "web-0: not in time"}],
+    "timed_out": True,
+}
+_PROGRESS = text(_LINES, media=NDJSON)
+BATCH = Answer(Results, _RESULTS, "What it came to, for each instance.", also=(_PROGRESS,), refuses=(404, 406))
 ACTED = Answer(
     Results,
-    {"action": "restart", "results": [_RESULT], "waited": True, "timed_out": False},
+    _RESULTS,
     "What it came to, for each instance.",
-    also=(text(_LINES, media=NDJSON),),
-    refuses=(404, 409),
+    also=(_PROGRESS, Answer(Results, _LATE, "Time was up: it may still come.", status=202)),
+    refuses=(404, 406, 409),
 )

@@ -30,6 +30,23 @@ class LastExit(TypedDict):
 
 
 @shape
+class Heartbeat(TypedDict):
+    """What an instance last said of itself."""
+
+    at: str | None
+    """null where none ever came, and one is overdue."""
+    age_ms: int | None
+    stale: bool
+    """Whether the next one is overdue."""
+    stale_count: int
+    """How often one was."""
+    assigned_accounts: int | None
+    active_tasks: int | None
+    error_count: int | None
+    metadata: dict[str, Any]
+
+
+@shape
 class Instance(TypedDict):
     """One process of a worker."""
 
@@ -55,6 +72,8 @@ class Instance(TypedDict):
     """Percent of one core, children included."""
     memory_usage: int | None
     """Resident bytes, children included."""
+    heartbeat: Heartbeat | None
+    """What it last said of itself."""
     last_exit: LastExit | None
 
 
@@ -71,6 +90,16 @@ class Worker(TypedDict):
     error_count: int | None
     """Ends that were failures, ever; null while the database has not told."""
     last_error: str | None
+    host: str | None
+    port: int | None
+    max_accounts: int | None
+    assigned_accounts: int | None
+    """What its instances last reported, added up; null where none said it."""
+    active_tasks: int | None
+    reported_errors: int | None
+    last_heartbeat_at: str | None
+    heartbeat_stale: bool | None
+    """Whether the heartbeat of one of them is overdue; null where nothing was ever heard, nor is missed."""
     labels: dict[str, str]
     instances: list[Instance]
 
@@ -159,6 +188,16 @@ _INSTANCE: dict[str, Any] = {
     "due_in_sec": None,
     "cpu_usage": 12.5,
     "memory_usage": 52428800,
+    "heartbeat": {
+        "at": "2026-01-31T08:59:58.000Z",
+        "age_ms": 2000,
+        "stale": False,
+        "stale_count": 0,
+        "assigned_accounts": 7,
+        "active_tasks": 2,
+        "error_count": 0,
+        "metadata": {"queue": "mail"},
+    },
 }
 _WORKER: dict[str, Any] = {
     "worker_id": "web",
@@ -167,6 +206,14 @@ _WORKER: dict[str, Any] = {
     "restart_count": 1,
     "error_count": 1,
     "last_error": "web-0: exit code 3 after 1 min 2 s",
+    "host": "127.0.0.1",
+    "port": 4001,
+    "max_accounts": 10,
+    "assigned_accounts": 7,
+    "active_tasks": 2,
+    "reported_errors": 0,
+    "last_heartbeat_at": "2026-01-31T08:59:58.000Z",
+    "heartbeat_stale": False,
     "labels": {"tier": "front"},
     "instances": [_INSTANCE],
 }

@@ -1,4 +1,4 @@
-"""The shapes of what concerns the daemon itself: health, reload, shutdown, output of workers, this description."""
+"""The shapes of what concerns the daemon itself: health, reload, shutdown, this description."""
 
 from typing import Any, Literal
 
@@ -86,11 +86,6 @@ METRICS = text(
     "The page for Prometheus.",
 )
 DESCRIPTION = Answer(dict[str, Any], {"openapi": "3.1.0"}, "This description.", enveloped=False)
-LOGS = text(
-    "2026-01-31 09:00:00 listening\n",
-    "The lines; with follow=true also those that come, for ever.",
-    headers={"crewd-cut": "Why there may be more lines than were given."},
-)
 RELOADED = Answer(
     Applied,
     {
