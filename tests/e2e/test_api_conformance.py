@@ -13,7 +13,8 @@ from harness.forwarding import forwarded
 TESTS = Path(__file__).parents[1]
 EXAMPLES = 8
 """For each route, of valid requests and of invalid ones; besides there is one for each boundary of each schema."""
-WORKER = {"command": ["sleep", "1000"], "start_success_sec": 0.05, "timeout_stop_sec": "1s"}
+RESET = {"actions": [{"type": "command", "command": ["true"]}]}
+WORKER = {"command": ["sleep", "1000"], "start_success_sec": 0.05, "timeout_stop_sec": "1s", "reset": RESET}
 CREW = {"web": {**WORKER, "labels": {"tier": "front"}}, "mail": WORKER}
 LEFT_OUT = ("/api/v1/shutdown",)
 """It does what it says: there would be nobody left to ask."""
@@ -23,7 +24,7 @@ LEFT_OUT = ("/api/v1/shutdown",)
 def test_schemathesis_finds_nothing(tmp_path: Path, soak: int) -> None:
     """All checks: no 5xx, no status, header, type or shape that is not described; what is wrong is refused, what is
     right is accepted."""
-    with Daemon(CREW) as daemon:
+    with Daemon(CREW, crewd={"default_worker": "web"}) as daemon:
         daemon.start()
         with forwarded(daemon.home.socket) as port:
             left_out = [word for path in LEFT_OUT for word in ("--exclude-path", path)]

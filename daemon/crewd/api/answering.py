@@ -7,6 +7,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from crewd.api.envelope import JSON, failure, success
 from crewd.api.refusals import INTERNAL, Refusal, refusal_of
@@ -40,11 +41,18 @@ async def of_routing(request: Request, error: Exception) -> Response:
         case HTTPStatus.NOT_FOUND:
             return refused(Refusal(404, "NOT_FOUND", f"cannot find {request.url.path}: there is no such path"))
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "")
+            allowed = ", ".join(sorted(_understood(request))) or (error.headers or {}).get("Allow", "")
             message = f"cannot {where}: only {allowed} is understood there"
             return refused(Refusal(405, "METHOD", message, headers={"allow": allowed}))
         case _:
             return refused(Refusal(422, "VALID_001", f"cannot read the request: {error.detail}"))
+
+
+def _understood(request: Request) -> set[str]:
+    """Return in which ways the path may be asked: the routing names those of the first row that has it alone."""
+    scope = dict(request.scope)
+    rows: Sequence[Any] = request.app.routes
+    return {method for row in rows if row.matches(scope)[0] is not Match.NONE for method in row.methods}
 
 
 async def of_nobody(_request: Request, _error: Exception) -> Response:

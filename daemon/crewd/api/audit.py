@@ -9,7 +9,7 @@ from starlette.responses import Response
 from crewd.api.answering import answer
 from crewd.api.envelope import iso
 from crewd.api.event_list import before, span
-from crewd.api.parameters import Moment
+from crewd.api.parameters import Moment, RowCursor
 from crewd.api.ports import Ports
 from crewd.reconcile.auditing import AuditQuery, Entry
 
@@ -42,7 +42,7 @@ class AuditRoutes:
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=ENTRIES_MOST, description="The newest so many.")] = ENTRIES,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.")] = None,
+        cursor: RowCursor = None,
     ) -> Response:
         """Who asked for what.
 

@@ -19,7 +19,6 @@ from crewd.api.events import position_of
 from crewd.api.logs import Asked, Logs, Which
 from crewd.api.negotiation import asks_for
 from crewd.api.parameters import (
-    EventCursor,
     Fresh,
     Grep,
     LastEventId,
@@ -28,6 +27,7 @@ from crewd.api.parameters import (
     Names,
     One,
     OneInstance,
+    RowCursor,
     Statuses,
     Types,
     Wait,
@@ -135,7 +135,7 @@ class Handlers:
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int | None, Query(ge=0, le=EVENTS_MOST, description="The newest so many.")] = None,
-        cursor: EventCursor = None,
+        cursor: RowCursor = None,
         last_event_id: LastEventId = None,
         follow: Annotated[bool, Query(description="A stream of what happens, for ever.")] = False,
     ) -> Response:

@@ -12,6 +12,7 @@ from pydantic import WithJsonSchema
 from crewd.api.bodies import NAMES_MOST
 from crewd.api.events import POSITION_PATTERN, TYPES
 from crewd.model.states import Status
+from crewd.reconcile.tokens import ID_PATTERN
 
 PATTERN_MOST = 200
 _SECONDS = "(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)"
@@ -69,9 +70,14 @@ Moment = Annotated[
     ),
     Query(description="ISO 8601, or how long ago."),
 ]
-EventCursor = Annotated[
+RowCursor = Annotated[
     str | None,
     _text("17", pattern="^[0-9]{1,18}$"),
+    Query(description="next_cursor of the answer before."),
+]
+TokenCursor = Annotated[
+    str | None,
+    _text("7f3a9c01b2d4", pattern=f"^{ID_PATTERN.pattern}$"),
     Query(description="next_cursor of the answer before."),
 ]
 LastEventId = Annotated[

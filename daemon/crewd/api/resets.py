@@ -21,7 +21,7 @@ from crewd.api.bodies import Reset, Restart
 from crewd.api.durations import wait_sec
 from crewd.api.envelope import JSON, encoded, iso
 from crewd.api.event_list import before, span
-from crewd.api.parameters import Moment, Wait
+from crewd.api.parameters import Moment, RowCursor, Wait
 from crewd.api.ports import Ports
 from crewd.api.refusals import too_much
 from crewd.api.scope import within
@@ -73,7 +73,7 @@ class Resets:
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=RESTARTS_MOST, description="The newest so many.")] = RESTARTS,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["17"])] = None,
+        cursor: RowCursor = None,
     ) -> Response:
         """Manual restarts with a reset, as they are stored."""
         when = span(self._ports, since, until)

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
 from crewd.api.answering import answer
 from crewd.api.bodies import Body
 from crewd.api.envelope import iso
+from crewd.api.parameters import TokenCursor
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.model.access import Principal, Role
@@ -21,6 +22,8 @@ TOKENS_MOST = 1000
 EXPIRY_MOST_SEC = 10 * 365 * 86400.0
 GLOBS_MOST = 100
 LIST, LIST_MOST = 100, 1000
+_EXPIRY = "^(?:[1-9][0-9]{0,7}(?: ?s)?|[1-9][0-9]{0,3} ?[mh]|[1-9][0-9]{0,2} ?d|[1-9][0-9]? ?w)$"
+"""Written in parts it is understood too; ten years at most."""
 PRIVATE = {"cache-control": "no-store"}
 
 Glob = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._*?\[\]!-]+$")]
@@ -32,7 +35,10 @@ class NewToken(Body):
     role: Annotated[Role, Field(examples=["operator"])]
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["deployment"])]
     workers: Annotated[tuple[Glob, ...], Field(max_length=GLOBS_MOST, description="Globs; none: all.")] = ()
-    expires_in: Annotated[str | None, Field(description="How long it lasts; none: for ever.", examples=["30d"])] = None
+    expires_in: Annotated[
+        Annotated[str, WithJsonSchema({"type": "string", "pattern": _EXPIRY})] | None,
+        Field(description="How long it lasts; none: for ever.", examples=["30d"]),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class TokenRoutes:
     async def tokens(
         self,
         limit: Annotated[int, Query(ge=1, le=LIST_MOST, description="So many at most.")] = LIST,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.")] = None,
+        cursor: TokenCursor = None,
     ) -> Response:
         """The tokens, without what they are.
 
@@ -54,9 +60,12 @@ class TokenRoutes:
         known = self.ports.tokens.all()
         begin = 0
         if cursor is not None:
+            if not ID_PATTERN.fullmatch(cursor):
+                raise invalid("cannot read cursor: it is the next_cursor of an earlier answer")
             places = {token.token_id: place for place, token in enumerate(known)}
             if cursor not in places:
-                raise invalid("cannot read cursor: it is the next_cursor of an earlier answer")
+                message = f"cannot go on behind {cursor}: there is no such token any more; begin anew"
+                raise Refused(Refusal(404, "TOKEN_001", message))
             begin = places[cursor] + 1
         page = known[begin : begin + limit]
         more = begin + limit < len(known)

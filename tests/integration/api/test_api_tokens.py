@@ -144,6 +144,7 @@ async def test_tokens_are_paged_and_bounded(crewd: Crewd, monkeypatch: pytest.Mo
         assert (refused.status, refused.code) == (409, "TOKEN_002")
         assert sorted(found) == sorted(ids)
         assert (await crewd.get("/tokens?cursor=x")).code == "VALID_001"
+        assert (await crewd.get(f"/tokens?cursor={'0' * len(ids[0])}")).code == "TOKEN_001"
 
 
 async def test_what_another_process_made_is_listed(crewd: Crewd) -> None:

@@ -114,7 +114,7 @@ _ENTRY: dict[str, Any] = {
     "result": "ok",
     "details": {"action": "stop", "names": ["web"], "count": 1},
 }
-TOKENS = Answer(Tokens, {"tokens": [_TOKEN], "next_cursor": None}, "The tokens.")
+TOKENS = Answer(Tokens, {"tokens": [_TOKEN], "next_cursor": None}, "The tokens.", refuses=(404,))
 CREATED = Answer(
     CreatedToken,
     {**_TOKEN, "token": "crw_7f3a9c01b2d4_" + 40 * "x"},
