@@ -23,11 +23,17 @@ from crewd.reconcile.configuring import Change, NoConfiguration
 
 PAGE, PAGE_MOST = 1000, 10_000
 CREATED = 201
+CURSOR = "^(?:api|file):[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _DIGITS_MOST = 18
 _DEPTH_MOST = 20
 
 IfMatch = Annotated[
-    str | None, Header(description="The ETag that was seen: where it is another by now, 412.", examples=['"3"'])
+    str | None,
+    Header(
+        description="The ETag that was seen: where it is another by now, 412.",
+        examples=['"3"'],
+        json_schema_extra={"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+    ),
 ]
 WorkerId = Annotated[str, Path(description="The worker's id.", examples=["worker-1"])]
 
@@ -38,7 +44,7 @@ class ConfigurationHandlers:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._shapes = ConfigurationShapes(ports)
-        self.patch = Body("Configured", {"description": "Of a worker.", **ports.configuration_schema})
+        self.patch = Body("Configured", ports.configuration_schema)
         """What may be changed."""
         self.new = Body("NewWorker", _with_id(self.patch.schema))
         """What is to be made."""
@@ -48,7 +54,7 @@ class ConfigurationHandlers:
         request: Request,
         source: Annotated[Literal["file", "api"] | None, Query(description="Only those that come from there.")] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MOST, description="At most so many.")] = PAGE,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.")] = None,
+        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", pattern=CURSOR)] = None,
     ) -> Response:
         """What is configured of each worker, by name."""
         behind = _behind(cursor)
@@ -226,7 +232,5 @@ def _cursor(shown: Shown) -> str:
 def _behind(cursor: str | None) -> tuple[str, bool] | None:
     if cursor is None:
         return None
-    source, colon, worker_id = cursor.partition(":")
-    if not colon or source not in {"api", "file"}:
-        raise invalid("cannot read cursor: it is the next_cursor of an earlier answer")
+    source, _, worker_id = cursor.partition(":")
     return worker_id, source == "api"

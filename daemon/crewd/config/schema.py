@@ -39,6 +39,8 @@ def json_schema() -> Schema:
 def configuration_schema() -> Schema:
     """Return the schema of what a worker made over the API may hold, but its id; with an example of each member."""
     schema = _section(OFFERED)
+    schema.pop("allOf")  # that names exclude each other is more than programs make of a schema: it is said in words
+    schema["description"] = "What is configured of a worker. A key and its other name exclude each other."
     for one in (*OFFERED.keys, *OFFERED.aliases):
         if one.example:
             schema["properties"][one.name]["examples"] = [yaml.safe_load(one.example)]
