@@ -213,6 +213,10 @@ class Crewd:
         self.task: asyncio.Task[Exit]
         self.serving: asyncio.Task[None]
 
+    def configure(self, spec: CrewSpec) -> None:
+        """Let the file say this, from the next apply on."""
+        self.wanted = replace(self.wanted, spec=spec, of_file=spec)
+
     async def _read(self) -> Wanted:
         return self.wanted
 

@@ -79,7 +79,7 @@ def with_resets(crewd: Crewd, **resets: ResetSpec) -> Crewd:
     """Give workers a reset; ``web`` has three instances in these tests, ``mail`` one."""
     spec = crewd.wanted.spec or CrewSpec()
     workers = {name: replace(one, reset=resets.get(name)) for name, one in spec.workers.items()}
-    crewd.wanted = replace(crewd.wanted, spec=replace(spec, workers=workers))
+    crewd.configure(replace(spec, workers=workers))
     return crewd
 
 
@@ -331,7 +331,7 @@ async def test_the_configured_worker_is_meant(crewd: Crewd) -> None:
     """``default_worker``."""
     with_resets(crewd, mail=obedient(), web=obedient())
     spec = crewd.wanted.spec or CrewSpec()
-    crewd.wanted = replace(crewd.wanted, spec=replace(spec, daemon=replace(spec.daemon, default_worker="web")))
+    crewd.configure(replace(spec, daemon=replace(spec.daemon, default_worker="web")))
     async with running(crewd):
         assert (await crewd.ask("POST", "/restart")).json["worker_id"] == "web"
 
