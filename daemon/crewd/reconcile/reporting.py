@@ -177,10 +177,14 @@ class Reporting:
     def look(self) -> None:
         """See who is silent for too long by now."""
         now, view = self._boot(), self._view
-        if view.crew.stale:
-            return  # who runs is not known
+        if not self._is_known():
+            return
         for instance in view.heartbeats.look(self._watched(), self._stale_at, now):
             _log.warning("a heartbeat is overdue", instance=instance)
+
+    def _is_known(self) -> bool:
+        """Return whether it is known who runs: the picture is of now, and has caught up."""
+        return self._view.supervision.ready and not self._view.crew.stale
 
     def _watched(self) -> Iterable[str]:
         """Return of whom a heartbeat is expected: who reported ever, and whose configuration says so."""
@@ -203,7 +207,7 @@ class Reporting:
     async def _keep(self) -> None:
         """Tell the database what changed, and have it forget who is gone."""
         heartbeats = self._view.heartbeats
-        if not self._view.crew.stale:
+        if self._is_known():
             gone = heartbeats.gone(self._view.crew.records, self._clock.time() - GONE_SEC)
             if gone:
                 await self._reports.forget(gone)

@@ -74,6 +74,7 @@ def metric(daemon: Daemon, line: str) -> str | None:
 
 def test_the_configuration_is_in_the_status(daemon: Daemon) -> None:
     """What the documents want to see of it, and what it uses."""
+    wait_for(lambda: get(daemon, "/workers/web/status")["instances"][0]["pid"], 20)
     web = get(daemon, "/workers/web/status")
 
     assert (web["name"], web["host"], web["port"], web["max_accounts"]) == ("The web", "localhost", 4001, 10)
