@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 from crewd import __version__
 from crewd.errors import StoreError
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """All of ``migrations/versions``, oldest first; a test holds it to that."""
 CURRENT = REVISIONS[-1]
 
