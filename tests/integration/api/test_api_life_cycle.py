@@ -43,7 +43,14 @@ def daemon() -> Iterator[Daemon]:
     with Daemon(WORKERS, defaults=DEFAULTS) as running:
         running.start()
         wait_for(lambda: ask(running, "GET", "/readyz").status == 200, what=running.log)
+        wait_for(lambda: all(pids_of(running, name) for name in ("web", "stubborn", "pair")), 30, running.log)
         yield running
+
+
+def pids_of(daemon: Daemon, worker: str) -> list[int]:
+    """Return the pids of a worker's instances as the picture has them; none while one has none."""
+    pids = [one["pid"] for one in get(daemon, f"/workers/{worker}/status")["instances"]]
+    return pids if all(pids) else []
 
 
 def ask(daemon: Daemon, method: str, target: str, body: object = None, **headers: str) -> Answer:
@@ -74,7 +81,6 @@ def metric(daemon: Daemon, line: str) -> str | None:
 
 def test_the_configuration_is_in_the_status(daemon: Daemon) -> None:
     """What the documents want to see of it, and what it uses."""
-    wait_for(lambda: get(daemon, "/workers/web/status")["instances"][0]["pid"], 20)
     web = get(daemon, "/workers/web/status")
 
     assert (web["name"], web["host"], web["port"], web["max_accounts"]) == ("The web", "localhost", 4001, 10)
@@ -352,6 +358,7 @@ async def test_a_process_reports_for_its_own_worker_alone() -> None:
         daemon.start()
         wait_for(lambda: ask(daemon, "GET", "/readyz").status == 200, what=daemon.log)
         await open_way(Path(daemon.home.socket))
+        os.chmod(daemon.root, 0o711)
         entry, kind = b'{"message": "a", "kind": "error"}', (("Content-Type", "application/json"),)
         heard, written, theirs, their_log, listed = await ask_as(
             Who(NOBODY),
