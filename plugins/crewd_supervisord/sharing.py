@@ -58,7 +58,7 @@ class _SharedValues(Interpolation):
     def __init__(self) -> None:
         self._shared = Shared()
 
-    def before_read(self, parser: Any, section: str, option: str, value: Any) -> Any:
+    def before_read(self, parser: Any, section: Any, option: Any, value: Any) -> Any:
         """Return the value as it is to be kept."""
         del parser, section, option
         return self._shared.one(value)
