@@ -11,9 +11,10 @@ from harness.daemon import Daemon
 from harness.forwarding import forwarded
 
 TESTS = Path(__file__).parents[1]
+SETTINGS = str(TESTS / "harness/schemathesis.toml")
 EXAMPLES = 8
 """For each route, of valid requests and of invalid ones; besides there is one for each boundary of each schema."""
-RESET = {"actions": [{"type": "command", "command": ["true"]}]}
+RESET = {"restart_process": False, "actions": [{"type": "command", "argv": ["true"]}]}
 WORKER = {"command": ["sleep", "1000"], "start_success_sec": 0.05, "timeout_stop_sec": "1s", "reset": RESET}
 CREW = {"web": {**WORKER, "labels": {"tier": "front"}}, "mail": WORKER}
 LEFT_OUT = ("/api/v1/shutdown",)
@@ -29,17 +30,9 @@ def test_schemathesis_finds_nothing(tmp_path: Path, soak: int) -> None:
         with forwarded(daemon.home.socket) as port:
             left_out = [word for path in LEFT_OUT for word in ("--exclude-path", path)]
             command = [
-                *(Path(sys.executable).with_name("schemathesis"), "run", f"http://127.0.0.1:{port}/openapi.json"),
-                *(
-                    "--checks",
-                    "all",
-                    "--max-examples",
-                    str(EXAMPLES * soak),
-                    "--seed",
-                    "4",
-                    "--generation-database",
-                    "none",
-                ),
+                *(Path(sys.executable).with_name("schemathesis"), "--config-file", SETTINGS, "run"),
+                *(f"http://127.0.0.1:{port}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES * soak)),
+                *("--seed", "4", "--generation-database", "none"),
                 *("--request-timeout", "30", "--no-color", *left_out),
             ]
             variables = {**os.environ, "SCHEMATHESIS_HOOKS": "harness.schemathesis_hooks", "PYTHONPATH": str(TESTS)}

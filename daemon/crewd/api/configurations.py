@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import isinf
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import Header, Path, Query
+from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from crewd.api.applied import applied_shape
 from crewd.api.configuration_shapes import LOCAL, ConfigurationShapes, Shown
 from crewd.api.describing import Body
 from crewd.api.envelope import JSON, success
+from crewd.api.parameters import IfMatch
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
 from crewd.api.scope import within
@@ -27,14 +28,6 @@ CURSOR = "^(?:api|file):[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _DIGITS_MOST = 18
 _DEPTH_MOST = 20
 
-IfMatch = Annotated[
-    str | None,
-    Header(
-        description="The ETag that was seen: where it is another by now, 412.",
-        examples=['"3"'],
-        json_schema_extra={"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
-    ),
-]
 WorkerId = Annotated[str, Path(description="The worker's id.", examples=["worker-1"])]
 
 

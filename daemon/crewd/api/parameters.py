@@ -15,6 +15,7 @@ from crewd.model.states import Status
 from crewd.reconcile.tokens import ID_PATTERN
 
 PATTERN_MOST = 200
+IF_MATCH_PATTERN = r'^(?:\*|"[!#-+\--~]*"(?: ?, ?"[!#-+\--~]*")*)$'
 _SECONDS = "(?:[0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)"
 _DURATION = (
     rf"^(?:{_SECONDS}(?: ?(?:s|sec))?|[0-9]{{1,6}} ?ms|[0-9]{{1,3}}\.[0-9]{{1,9}}(?: ?s)?|[1-5]?[0-9] ?(?:m|min)|1 ?h)$"
@@ -79,6 +80,11 @@ TokenCursor = Annotated[
     str | None,
     _text("7f3a9c01b2d4", pattern=f"^{ID_PATTERN.pattern}$"),
     Query(description="next_cursor of the answer before."),
+]
+IfMatch = Annotated[
+    str | None,
+    _text('"3"', pattern=IF_MATCH_PATTERN),
+    Header(description="The ETag that was seen: where it is another by now, 412."),
 ]
 LastEventId = Annotated[
     str | None,

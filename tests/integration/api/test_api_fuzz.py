@@ -24,7 +24,7 @@ IMPATIENCE_SEC = 0.1
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JUNK = st.binary(max_size=300)
 BATCH = "/api/v1/workers/batch"
-PATHS = ("/api/v1/workers", BATCH, "/api/v1/workers/web/start", "/api/v1/events")
+PATHS = ("/api/v1/workers", BATCH, "/api/v1/workers/web/start", "/api/v1/events", "/api/v1/worker-configs")
 METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"HEAD", b"TRACE", b"CONNECT", b"get", b"\x00")
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 VALUES: st.SearchStrategy[Any] = st.recursive(
