@@ -21,8 +21,8 @@ _DURATION = (
     rf"^(?:{_SECONDS}(?: ?(?:s|sec))?|[0-9]{{1,6}} ?ms|[0-9]{{1,3}}\.[0-9]{{1,9}}(?: ?s)?|[1-5]?[0-9] ?(?:m|min)|1 ?h)$"
 )
 """An hour at most. Written in parts, as 1min 30s, it is understood too."""
-_DATE = "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
-_MOMENT = rf"^{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?Z$"
+_DATE = "(?:19[7-9]|20[0-9])[0-9]-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+MOMENT_PATTERN = rf"^{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?Z$"
 
 
 def _text(example: str, **more: Any) -> WithJsonSchema:
@@ -65,7 +65,7 @@ Moment = Annotated[
     str | None,
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "pattern": _MOMENT}, {"type": "string", "pattern": _DURATION}],
+            "anyOf": [{"type": "string", "pattern": MOMENT_PATTERN}, {"type": "string", "pattern": _DURATION}],
             "examples": ["2026-01-31T09:00:00Z", "1h"],
         }
     ),
@@ -74,6 +74,11 @@ Moment = Annotated[
 RowCursor = Annotated[
     str | None,
     _text("17", pattern="^[0-9]{1,18}$"),
+    Query(description="next_cursor of the answer before."),
+]
+LogCursor = Annotated[
+    str | None,
+    _text("17-7", pattern="^(?:[0-9]{1,18})?-(?:[0-9]{1,18})?$"),
     Query(description="next_cursor of the answer before."),
 ]
 TokenCursor = Annotated[

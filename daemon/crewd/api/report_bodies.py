@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from crewd.api.bodies import Body
 from crewd.api.envelope import encoded
+from crewd.api.parameters import MOMENT_PATTERN
 from crewd.model.report import Level
 
 COUNT_MOST = 2**53 - 1
@@ -93,7 +94,12 @@ def moment(text: str) -> float:
 
 _Count = Annotated[int, Field(strict=True, ge=0, le=COUNT_MOST)]
 _Instance = Annotated[str, Field(min_length=1, max_length=NAME_MOST)]
-_At = Annotated[str, Field(max_length=TIME_MOST), AfterValidator(_moment)]
+_At = Annotated[
+    str,
+    Field(max_length=TIME_MOST),
+    AfterValidator(_moment),
+    WithJsonSchema({"type": "string", "maxLength": TIME_MOST, "pattern": MOMENT_PATTERN}),
+]
 Count = Annotated[_Count | None, Field(examples=[7])]
 Instance = Annotated[_Instance | None, Field(examples=["web-0"])]
 Message = Annotated[str, Field(max_length=MESSAGE_MOST, examples=["lost the queue"])]

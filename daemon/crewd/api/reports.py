@@ -9,7 +9,7 @@ from starlette.responses import Response
 from crewd.api import event_list, worker_logs
 from crewd.api.answering import answer
 from crewd.api.envelope import iso
-from crewd.api.parameters import Moment, Names, OneInstance
+from crewd.api.parameters import LogCursor, Moment, Names, OneInstance
 from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused
 from crewd.api.report_bodies import EntryBody, HeartbeatBody, LogsBody, SeveralEntries, moment
@@ -72,7 +72,7 @@ class ReportHandlers:
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=LOGS_MOST, description="The newest so many.")] = LOGS,
-        cursor: Annotated[str | None, Query(description="next_cursor of the answer before.", examples=["17-7"])] = None,
+        cursor: LogCursor = None,
     ) -> Response:
         """What happened to workers, and what they had written down.
 
