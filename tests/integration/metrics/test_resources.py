@@ -150,7 +150,8 @@ def test_another_process_of_the_same_pid_is_not_looked_at(nursery: Nursery, tmp_
 
 def test_one_that_ended_is_left_out(nursery: Nursery, tmp_path: Path) -> None:
     """The journal will tell of it soon."""
-    worker = Worker(nursery, tmp_path, "true")
+    worker = Worker(nursery, tmp_path, "sleep", "600")
+    os.kill(worker.pid, signal.SIGKILL)
     nursery.wait(worker.pid)
 
     assert ProcSampler().sample({"web-0": (worker.pid, worker.start_ticks)}) == {}
