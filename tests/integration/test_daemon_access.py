@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.certificates import Authority
+from harness.crewctl import crewctl
 from harness.daemon import Daemon
 from harness.prometheus import free_port
 from harness.strangers import NOBODY, PYTHON, Who
@@ -18,6 +19,7 @@ from harness.waiting import wait_for
 
 MANUAL = (Path(__file__).parents[2] / "docs/reference/access.md").read_text()
 SLEEPER = {"command": ["sleep", "1000"]}
+DENIED = 4
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
@@ -176,6 +178,33 @@ def test_tls_with_a_token_from_elsewhere(tmp_path: Path, port: int) -> None:
 
         assert curl(*remote)[0] == 401
         assert curl(*remote, "-H", f"Authorization: Bearer {made['token']}")[0] == 200
+
+
+def test_crewctl_steers_it_from_elsewhere(tmp_path: Path, port: int) -> None:
+    """Over TLS: a token with a role and globs, a certificate of one's own; each sees and does what it may."""
+    authority = Authority(tmp_path)
+    served, ops = authority.sign("server", "DNS:localhost"), authority.sign("ops", file="ops")
+    tls = {"certificate": served.certificate, "key": served.key, "client_ca": authority.certificate}
+    own = {"listen": f"0.0.0.0:{port}", "tls": tls, "roles": {"certificates": {"ops": "admin"}}}
+    with Daemon({"web": SLEEPER, "mail": SLEEPER}, crewd=own) as daemon:
+        start(daemon)
+        root = Path(daemon.root)
+        token = root / "token"
+        token.touch(0o600)
+        made = crewctl(root, "token", "create", "--role", "operator", "--name", "afar", "--workers", "web")
+        token.write_text(made.stdout)
+        remote = ("--host", f"https://localhost:{port}", "--ca", authority.certificate)
+        by_token = (*remote, "--token-file", str(token))
+        by_certificate = (*remote, "--cert", ops.certificate, "--key", ops.key)
+
+        assert crewctl(root, *remote, "status").returncode == DENIED
+        shown = crewctl(root, *by_token, "status").stdout
+        assert ("web-0" in shown, "mail-0" in shown) == (True, False)
+        assert crewctl(root, *by_token, "restart", "--wait", "web-0").returncode == 0
+        assert crewctl(root, *by_token, "stop", "mail").returncode == DENIED
+        assert crewctl(root, *by_token, "reload").returncode == DENIED
+        assert crewctl(root, *by_certificate, "reload").returncode == 0
+        assert "certificate ops" in crewctl(root, *by_certificate, "audit").stdout
 
 
 @root_only
