@@ -66,6 +66,7 @@ class Actions:
         if waiting is not None and preferred(request, JSON, NDJSON) == NDJSON:
             return Pieces(await begun(self._lines(order.action, steps)), self._ending, NDJSON)
         done = await _last(request, steps)
+        request.state.was_done = True
         data = self._shape(order.action, done)
         return answer(data) if order.batch else _told(order, done, data)
 

@@ -37,14 +37,20 @@ class Shutdown(Body):
     keep: bool = False
 
 
-class Reset(Body):
+class Claims(Body):
     """Who asks, and why: claims, which are kept beside who really asked."""
 
     user: Annotated[str | None, Field(max_length=CLAIM_MOST, examples=["ops"])] = None
     reason: Annotated[str | None, Field(max_length=REASON_MOST, examples=["the scan lock hangs"])] = None
 
 
-class Restart(Reset):
+class Hurried(Claims):
+    """How it is stopped; who asks, and why."""
+
+    options: Options = Options()
+
+
+class Restart(Claims):
     """Which worker, null: the one that is meant by default; who asks, and why."""
 
     worker_id: Annotated[str | None, Field(min_length=1, max_length=CLAIM_MOST, examples=["ingest"])] = None

@@ -20,6 +20,8 @@ from crewd.policy.provenance import is_loopback
 
 SO_PEERGROUPS = 59
 """Linux has it since 4.13; Python does not name it."""
+ESTABLISHED = 1
+"""TCP_ESTABLISHED of the kernel."""
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _UCRED = struct.Struct("3i")
 _GROUPS_BYTES = 1024
@@ -41,9 +43,15 @@ class Caller:
     """The other end of one connection. ``peer`` over a Unix socket, ``client`` and ``server`` over TCP."""
 
     def __init__(
-        self, peer: Peer | None, client: Address | None = None, server: Address | None = None, names: Iterable[str] = ()
+        self,
+        peer: Peer | None,
+        client: Address | None = None,
+        server: Address | None = None,
+        names: Iterable[str] = (),
+        connection: Any = None,
     ) -> None:
         self.peer = peer
+        self._connection = connection
         self.client = client
         self.server = server
         self.names = tuple(names)
@@ -59,7 +67,7 @@ class Caller:
             return cls(_peer(connection))
         ends = (transport.get_extra_info(name) for name in ("peername", "sockname"))
         client, server = (None if end is None else Address(str(end[0]), int(end[1])) for end in ends)
-        return cls(None, client, server, _names(transport.get_extra_info("peercert")))
+        return cls(None, client, server, _names(transport.get_extra_info("peercert")), connection)
 
     async def groups(self) -> frozenset[int]:
         """Return all groups of a peer: those of the process, where the kernel tells, else those of its user."""
@@ -80,7 +88,7 @@ class Caller:
         if client is None or server is None or not (is_loopback(client.host) and is_loopback(server.host)):
             return None
         if self._owner is None:
-            self._owner = asyncio.create_task(asyncio.to_thread(_owner, client, server))
+            self._owner = asyncio.create_task(asyncio.to_thread(_owner, client, server, self._connection))
         return await asyncio.shield(self._owner)
 
 
@@ -101,10 +109,23 @@ def _groups_of(peer: Peer) -> frozenset[int]:
         return frozenset()
 
 
-def _owner(client: Address, server: Address) -> int | None:
-    """Return the owner, looked up twice: a line is not of one moment, and its socket may be closed in between."""
+def _owner(client: Address, server: Address, connection: Any) -> int | None:
+    """Return the owner, looked up twice: a line is not of one moment, and its socket may be closed in between.
+
+    Two ends have one pair of addresses: while ours is established, the line is our peer's. Once it is not, somebody else
+    may have the peer's port.
+    """
     found = _look_up(client, server)
-    return found if found is not None and found == _look_up(client, server) else None
+    same = found is not None and found == _look_up(client, server)
+    return found if same and _established(connection) else None
+
+
+def _established(connection: Any) -> bool:
+    """Return whether our end is still connected, by the first byte of ``struct tcp_info``."""
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED
+    except OSError:
+        return False
 
 
 def _look_up(client: Address, server: Address) -> int | None:

@@ -24,6 +24,8 @@ from crewd.reconcile.configuring import Change, NoConfiguration
 
 PAGE, PAGE_MOST = 1000, 10_000
 CREATED = 201
+TOLD_MOST = 20
+"""So many members of a document the audit is told, by their names."""
 CURSOR = "^(?:api|file):[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _DIGITS_MOST = 18
 _DEPTH_MOST = 20
@@ -100,6 +102,7 @@ class ConfigurationHandlers:
         if not isinstance(worker_id, str):
             raise _wrong("worker_id", "is missing: write the worker's id, a text")
         within(request.state.principal, (worker_id,))
+        request.state.details = {"worker_id": worker_id, "members": sorted(document)[:TOLD_MOST]}
         change = await self._ports.configuring.create(worker_id, document, request.state.principal.name)
         location = {"Location": f"{request.url.path}/{worker_id}"}
         return self._changed(request, change, CREATED, location)
@@ -110,6 +113,7 @@ class ConfigurationHandlers:
         patch = _document(await request.body())
         if patch.pop("worker_id", worker_id) != worker_id:
             raise _wrong("worker_id", "cannot be changed: make another worker, and delete this one")
+        request.state.details = {"worker_id": worker_id, "members": sorted(patch)[:TOLD_MOST]}
         seen = _revisions(if_match)
         change = await self._ports.configuring.change(worker_id, patch, request.state.principal.name, seen)
         return self._changed(request, change)

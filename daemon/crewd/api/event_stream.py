@@ -26,6 +26,7 @@ RECORDED_SEC = 2.0
 """So long the recorder may take to come where the picture is."""
 LOOK_SEC = 0.01
 PAGE = 1000
+ELSEWHERE = b": there is no such place in this journal: what happens from now on\n\n"
 DROPPED = b'event: dropped\ndata: {"message": "this reader did not keep up"}\n\n'
 
 
@@ -61,6 +62,8 @@ class EventStream:
                 await self._recorded()
                 async for text in self._rest(begin):
                     yield text
+                if self._elsewhere():
+                    yield ELSEWHERE
                 async for text in self._live(listener):
                     yield text
         except Dropped:
@@ -99,6 +102,15 @@ class EventStream:
             fresh = Position(news.generation, news.event.sequence) > self._place
             if fresh and self._wanted.holds(news):
                 yield live_message(news)
+
+    def _elsewhere(self) -> bool:
+        """Go on from here where the place is none of this journal's: else nothing would ever lie behind it."""
+        view = self._ports.view
+        here = max(Position(view.crew.generation, view.crew.sequence), view.recorder.recorded.position)
+        if BEGINNING < here < self._place:
+            self._place = here
+            return True
+        return False
 
     async def _recorded(self) -> None:
         """Wait until the recorder is where the picture is now; not for long."""

@@ -24,6 +24,8 @@ BODY_BYTES = 1024 * 1024
 BODY_SEC = 10.0
 REQUESTS = 64
 """So many requests are dealt with at once."""
+PUBLIC = 32
+"""And so many of those that anybody may ask: they take nobody's place."""
 STREAMS = 256
 """So many answers go on at once; they are no longer among the requests once they have begun."""
 
@@ -48,6 +50,7 @@ class Gate:
         self._admit = admit
         self._access = access
         self._requests = Seats(requests, "requests are under way")
+        self._public = Seats(PUBLIC, "requests of anybody are under way")
         self._streams = Seats(streams, "answers go on just now")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,12 +61,15 @@ class Gate:
         body, answer = _Body(scope, receive), _Answer(send)
         try:
             principal = await self._admit(scope, access, body.whole)
+            if access is Access.ANYONE:
+                body.read = b""  # nobody looks at it, so nobody waits for it
             await self._let_in(scope, body, answer, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
             await answer.refuse(_said(error, scope), scope)
 
     async def _let_in(self, scope: Scope, body: "_Body", answer: "_Answer", principal: Principal) -> None:
-        seat = Seat(self._requests, admin=principal.role is Role.ADMIN)
+        public = scope["state"]["access"] is Access.ANYONE
+        seat = Seat(self._public if public else self._requests, admin=principal.role is Role.ADMIN)
 
         def goes_on() -> None:
             """Give the seat of a request back for one of those that go on for long."""
@@ -99,7 +105,6 @@ class _Answer:
             return
         body = failure(refusal.code, refusal.message, refusal.details)
         headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
-        headers += [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
         # what is left of the request is not read
         headers.append((b"connection", b"close"))
         headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]

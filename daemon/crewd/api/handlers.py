@@ -11,7 +11,7 @@ from crewd.api import event_list
 from crewd.api.actions import Actions, Order
 from crewd.api.answering import answer
 from crewd.api.applied import applied_shape
-from crewd.api.bodies import Action, Batch, Shutdown
+from crewd.api.bodies import Action, Batch, Claims, Hurried, Shutdown
 from crewd.api.crew import CrewShapes, Page, statuses
 from crewd.api.durations import duration
 from crewd.api.event_stream import Begin, EventStream
@@ -44,6 +44,7 @@ LIST_MOST = 10_000
 EVENTS, EVENTS_MOST = 100, 1000
 LINES, LINES_MOST = 100, 10_000
 
+ENDING: frozenset[Action] = frozenset({"stop", "restart"})
 DOES: Mapping[Action, str] = {
     "start": """Start what does not run.
 
@@ -111,15 +112,21 @@ class Handlers:
     def acting(self, action: Action) -> Callable[..., Awaitable[Response]]:
         """Return what carries out this action."""
 
-        async def act(request: Request, name: Name, wait: Wait = None) -> Response:
+        async def act(request: Request, name: Name, wait: Wait = None, body: Claims | None = None) -> Response:
+            del body  # claims, which the audit keeps
             return await self._actions.carry_out(request, Order(action, [name], wait))
 
-        act.__doc__ = DOES[action]
-        act.__name__ = action.replace("-", "_")
-        return act
+        async def end(request: Request, name: Name, wait: Wait = None, body: Hurried | None = None) -> Response:
+            force = body is not None and not body.options.graceful
+            return await self._actions.carry_out(request, Order(action, [name], wait, force=force))
+
+        chosen: Callable[..., Awaitable[Response]] = end if action in ENDING else act
+        chosen.__doc__ = DOES[action]
+        chosen.__name__ = action.replace("-", "_")
+        return chosen
 
     async def batch(self, request: Request, batch: Batch, wait: Wait = None) -> Response:
-        """Start, stop, restart or reset many.
+        """Start, stop or restart many, or forget their exits.
 
         Where a name is unknown, nothing is done for any.
         """

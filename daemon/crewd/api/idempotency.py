@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,8 @@ HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 KEY_LENGTH = 255
 _KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH}}}")
+WAS_DONE = "was_done"
+"""What a handler sets in the request's state where something was done, though the answer is a failure."""
 NOT_DONE = frozenset({401, 403, 429})
 STREAMS = (b"text/event-stream", b"application/x-ndjson")
 _FAILED = 500
@@ -51,7 +54,7 @@ class Idempotency:
             await _again(_checked(known, request, key), send)
             return
         self._answers.begin(name, request)
-        taking = _Taking(send)
+        taking = _Taking(send, scope["state"])
         try:
             await self._app(scope, _once(body), taking.send)
         finally:
@@ -67,8 +70,9 @@ class Idempotency:
 class _Taking:
     """Passes an answer on, and takes it down."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, state: Mapping[str, Any]) -> None:
         self._send = send
+        self._state = state
         self._status = 0
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._body: bytes | None = b""
@@ -94,7 +98,8 @@ class _Taking:
     @property
     def done(self) -> bool:
         """Whether anything was done that must not be done twice, or said no to for good."""
-        if self._status in NOT_DONE or self._status >= _FAILED or not self._status:
+        failed = self._status >= _FAILED and not self._state.get(WAS_DONE, False)
+        if self._status in NOT_DONE or failed or not self._status:
             return False
         return self.answer() is not None or self._status < _REFUSED
 

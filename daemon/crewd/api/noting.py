@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crewd.model.access import ANONYMOUS, Access, Principal
 from crewd.reconcile.auditing import Entry, Noting
 
+CONFIGURATIONS = "/worker-configs"
 BODY_BYTES = 64 * 1024
 """Larger bodies are not read for the user that they claim."""
 CLAIM = b"x-crewd-user"
@@ -128,7 +129,8 @@ class _Attempt:
     def _end(self, result: str) -> None:
         if not self._noted:
             self._noted = True
-            self._note(self._scope, self._status, result, _named(self._scope) or _claimed(self._body))
+            claimed = None if _configures(self._scope) else _claimed(self._body)
+            self._note(self._scope, self._status, result, _named(self._scope) or claimed)
 
 
 def _code(no: bytes) -> str:
@@ -141,6 +143,11 @@ def _named(scope: Scope) -> str | None:
     """Return the user that a header names."""
     found = next((value for name, value in scope.get("headers", ()) if name == CLAIM), b"")
     return found.decode("utf-8", "replace") or None
+
+
+def _configures(scope: Scope) -> bool:
+    """Return whether it is about a configuration: the user in its body is whom the worker is to run as."""
+    return CONFIGURATIONS in scope["path"]
 
 
 def _claimed(body: bytes | None) -> str | None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crewd.api.answering import answer
-from crewd.api.bodies import Reset, Restart
+from crewd.api.bodies import Claims, Restart
 from crewd.api.durations import wait_sec
 from crewd.api.envelope import JSON, encoded, iso
 from crewd.api.event_list import before, span
@@ -60,10 +60,10 @@ class Resets:
         return await self._reset(request, body.worker_id, body, wait)
 
     async def reset_worker(
-        self, request: Request, name: Worker, body: Reset | None = None, wait: Wait = None
+        self, request: Request, name: Worker, body: Claims | None = None, wait: Wait = None
     ) -> Response:
         """Clear what this worker holds, then restart it."""
-        return await self._reset(request, name, body or Reset(), wait)
+        return await self._reset(request, name, body or Claims(), wait)
 
     async def restart_events(
         self,
@@ -90,7 +90,7 @@ class Resets:
             return tuple(names) or None
         return tuple(name for name in self._ports.view.workers() if covers(principal, name))
 
-    async def _reset(self, request: Request, named: str | None, body: Reset, wait: str | None) -> Response:
+    async def _reset(self, request: Request, named: str | None, body: Claims, wait: str | None) -> Response:
         principal: Principal = request.state.principal
         within(principal, () if named is None else (named,))
         worker_id = self._ports.resetting.chosen(named, lambda name: covers(principal, name))
@@ -100,6 +100,7 @@ class Resets:
         self._slow_down(principal)
         asked = Asked(principal.name, principal.source, body.user, body.reason, waiting)
         outcome = await self._ports.resetting.reset(worker_id, asked)
+        request.state.was_done = True
         return Response(encoded(_answered(outcome)), 200 if not outcome.failed else BAD_GATEWAY, media_type=JSON)
 
     def _slow_down(self, principal: Principal) -> None:

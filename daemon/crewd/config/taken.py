@@ -3,6 +3,8 @@
 Who comes first keeps what it has: workers of the file, then those made over the API in the order of their names.
 """
 
+import os
+
 from crewd.config.checks import add_logs, check_logs
 from crewd.config.crew import INSTANCES_MOST, Crew
 from crewd.config.offered import complaints
@@ -18,7 +20,7 @@ class Taken:
         self._workers = set(crew.spec.workers)
         self._instances = {name for worker in crew.spec.workers.values() for name in worker.instance_names}
         self._listeners = set(crew.spec.engine.eventlisteners)
-        self._logs = check_logs(list(crew.workers.values()))
+        self._logs = {**_files(crew), **check_logs(list(crew.workers.values()))}
         self._room = min(crew.spec.daemon.api_workers.instances, INSTANCES_MOST - len(self._instances))
         self._most = crew.spec.daemon.api_workers.instances
 
@@ -45,3 +47,13 @@ class Taken:
         self._instances.update(names)
         self._room -= len(names)
         return True
+
+
+def _files(crew: Crew) -> dict[str, str]:
+    """Return the files that the file's workers are made of, and whose they are: nobody's log may be one of them."""
+    found: dict[str, str] = {}
+    for name, spec in crew.spec.workers.items():
+        for path in (*spec.command, (spec.environment_file or "").removeprefix("-")):
+            if path.startswith("/"):
+                found[os.path.normpath(path)] = f"workers.{name}"
+    return found

@@ -30,7 +30,7 @@ COMMENT = "#"
 @output_option
 @click.pass_context
 def batch(ctx: click.Context, *, action: str, file: BinaryIO, waiting: Waiting | None, output: str, yes: bool) -> None:
-    """Start, stop, restart or reset what a FILE names.
+    """Start, stop, restart or reset-failed what a FILE names.
 
     One name a line, or JSON: a list of names, or {"worker_ids": […]}. Without a FILE, or as -, they are read from
     standard input. Blank lines and what begins with # are passed over.

@@ -53,7 +53,7 @@ def refused(status: int, envelope: Mapping[str, Any], *, known: bool = False, ag
     message = envelope.get("message") or f"cannot be done: the daemon answered with status {status}"
     if status == UNKNOWN_TO_IT:
         message += "" if known else "; no token was shown: say --token-file, or set CREWD_TOKEN"
-    if status == TOO_MUCH and again.isdecimal():
+    if status == TOO_MUCH and again.isdecimal() and "try again" not in message:
         message += f"; try again in {again} s"
     code = error.get("code", "")
     return RequestError(_FAULTS.get(code, Fault.FAILED), message, code, error.get("details"), status)

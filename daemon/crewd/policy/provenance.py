@@ -10,8 +10,15 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-FORWARDING = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip"})
-"""Headers with which somebody says that they speak for somebody else; besides those that begin ``x-forwarded-``."""
+FORWARDING = frozenset(
+    {
+        *("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip"),
+        *("cf-connecting-ip", "cf-connecting-ipv6", "cf-ray", "cdn-loop", "fastly-client-ip"),
+        *("x-envoy-external-address", "x-azure-clientip", "x-appengine-user-ip"),
+    }
+)
+FORWARDING_PREFIXES = ("x-forwarded-", "x-original-")
+"""Headers with which somebody says that they speak for somebody else: proxies' and content networks'."""
 _OWN_SITES = ("same-origin", "none")
 _PORTS = {"http": 80, "https": 443}
 _IPV6 = 6
@@ -49,7 +56,7 @@ def _same(origin: str, scheme: str, host: str) -> bool:
 
 def forwarded(headers: Headers) -> bool:
     """Return whether somebody says that they speak for somebody else."""
-    return any(name in FORWARDING or name.startswith("x-forwarded-") for name, _ in headers)
+    return any(name in FORWARDING or name.startswith(FORWARDING_PREFIXES) for name, _ in headers)
 
 
 def without_port(host: str) -> str:

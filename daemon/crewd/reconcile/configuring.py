@@ -217,8 +217,8 @@ class Configuring:
         if not done:
             _log.error("cannot take back a configuration", worker=worker_id, why=why)
             return f"and it could not be taken back: {why}"
-        if isinstance(result, Applied):
-            await self.reload()  # the others of that apply are in force; so shall be what this one was
+        if not isinstance(result, ApplyRefused):
+            await self.reload()  # it, or the others of that apply, may be in force; so shall be what this one was
         return "nothing was changed"
 
 

@@ -14,11 +14,11 @@ from crewd.supervisord.program import program
 from crewd.supervisord.render import check_name, entry_of
 from crewd.supervisord.surroundings import Surroundings
 
-_ACTED_ON_PREFIXES = ("LD_", "GLIBC_", "MALLOC_")
+_ACTED_ON_PREFIXES = ("LD_", "GLIBC_", "MALLOC_", "OPENSSL_", "LDAP", "KRB5", "SASL_", "NSS_")
 _ACTED_ON = frozenset(
     {
         *("GCONV_PATH", "GETCONF_DIR", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH", "NIS_PATH", "NLSPATH"),
-        *("RESOLV_HOST_CONF", "RES_OPTIONS", "TZDIR"),
+        *("RESOLV_HOST_CONF", "RES_OPTIONS", "TZDIR", "LANGUAGE"),
     }
 )
 

@@ -138,6 +138,7 @@ class HttpReset(Reset[HttpOptions]):
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "crewd"}
+        headers["Accept-Encoding"] = "identity"  # what is sent small must not become large here
         if self.options.api_key_file is not None:
             headers["X-API-Key"] = self._secret
         if self.options.hmac_key is not None:
@@ -167,7 +168,7 @@ def _secret(path: str) -> str:
 
 async def _read(response: httpx2.Response) -> bytes:
     content = b""
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         content += piece
         if len(content) > ANSWER_BYTES:
             break

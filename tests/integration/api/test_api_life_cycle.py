@@ -358,7 +358,8 @@ async def test_a_process_reports_for_its_own_worker_alone() -> None:
         daemon.start()
         wait_for(lambda: ask(daemon, "GET", "/readyz").status == 200, what=daemon.log)
         await open_way(Path(daemon.home.socket))
-        os.chmod(daemon.root, 0o711)
+        for folder in (daemon.root, daemon.home.run):
+            os.chmod(folder, 0o711)
         entry, kind = b'{"message": "a", "kind": "error"}', (("Content-Type", "application/json"),)
         heard, written, theirs, their_log, listed = await ask_as(
             Who(NOBODY),

@@ -203,6 +203,13 @@ def shouts_into(stream: str) -> Callable[[World, str], bool]:
     return there
 
 
+def is_missed(world: World, worker: str) -> bool:
+    """Nothing was heard of it for so long."""
+    return bool(
+        wait_for(lambda: world.get(f"/workers/{worker}/status")["heartbeat_stale"] is True, what=lambda: worker)
+    )
+
+
 ROTATED = {"stdout_logfile": "FILES/{instance}.o", "stderr_logfile": "FILES/{instance}.e"}
 CASES: dict[str, tuple[Mapping[str, Any], Callable[[World, str], bool]]] = {
     "command": (
@@ -287,6 +294,7 @@ CASES: dict[str, tuple[Mapping[str, Any], Callable[[World, str], bool]]] = {
     "host": ({"host": "localhost"}, both(equals("HOST", "localhost"), answers("host", "localhost"))),
     "port": ({"port": 4001}, both(equals("PORT", "4001"), answers("port", 4001))),
     "max_accounts": ({"max_accounts": 10}, both(equals("MAX_ACCOUNTS", "10"), answers("max_accounts", 10))),
+    "heartbeat_stale_sec": ({"heartbeat_stale_sec": "200ms"}, is_missed),
     "deployment_type": (
         {"deployment_type": "local"},
         both(equals("uid", str(os.geteuid())), answers("deployment_type", "local")),

@@ -54,6 +54,9 @@ def test_a_port_that_goes_without_saying_is_the_same() -> None:
         "x-forwarded-host",
         "x-forwarded-proto",
         "x-forwarded-anything",
+        "x-original-url",
+        "cf-connecting-ip",
+        "cdn-loop",
         "x-real-ip",
     ],
 )
