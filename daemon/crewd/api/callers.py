@@ -112,8 +112,8 @@ def _groups_of(peer: Peer) -> frozenset[int]:
 def _owner(client: Address, server: Address, connection: Any) -> int | None:
     """Return the owner, looked up twice: a line is not of one moment, and its socket may be closed in between.
 
-    Two ends have one pair of addresses: while ours is established, the line is our peer's. Once it is not, somebody else
-    may have the peer's port.
+    Two ends have one pair of addresses: while ours is established, the line is our peer's. Once it is not, somebody
+    else may have the peer's port.
     """
     found = _look_up(client, server)
     same = found is not None and found == _look_up(client, server)

@@ -376,6 +376,38 @@ async def test_a_stream_resumes_where_it_broke_off(crewd: Crewd) -> None:
         assert ids == wanted_ids
 
 
+async def test_a_stream_from_another_journal_is_of_now(crewd: Crewd) -> None:
+    """It says so, and what happens from then on comes: nothing would ever lie behind a place that was never given."""
+    async with running(crewd), crewd.stream("/events?follow=true", **{"Last-Event-ID": "bogus.1"}) as reading:
+        assert "no such place" in (await reading.lines(3))[2]
+        await until(lambda: crewd.loop.bulletin._listeners)
+        crewd.supervisord.crash("web-0")
+
+        assert json.loads((await reading.message())["data"])["instance"] == "web-0"
+
+
+@pytest.mark.parametrize("body", [{"foo": 1}, {"options": {"graceful": "no"}}, {"options": {"grace": True}}])
+async def test_an_action_s_body_is_not_passed_over(crewd: Crewd, body: dict[str, object]) -> None:
+    """A misspelt wish is refused, and nothing is done."""
+    async with running(crewd):
+        assert (await crewd.ask("POST", "/api/v1/workers/web-0/stop", body)).code == "VALID_001"
+        assert (await crewd.ask("POST", "/api/v1/workers/web-0/start", {"options": {"graceful": False}})).status == 422
+        assert {one["process_state"] for one in (await crewd.get("/workers")).data["workers"][0]["instances"]} == {
+            "RUNNING"
+        }
+
+
+async def test_an_action_is_told_how_and_by_whom(crewd: Crewd) -> None:
+    """Without grace it is force; who asks is a claim."""
+    async with running(crewd):
+        wish = {"user": "alice", "reason": "it hangs", "options": {"graceful": False}}
+        assert (await crewd.ask("POST", "/api/v1/workers/web-0/stop", wish)).status == 200
+        await until(lambda: crewd.audit.stored)
+
+        assert crewd.audit.stored[-1].claimed == "alice"
+        assert crewd.audit.stored[-1].details["graceful"] is False
+
+
 async def test_a_stream_is_of_what_is_named(crewd: Crewd) -> None:
     """And of those of them that come later."""
     async with running(crewd), crewd.stream("/events?follow=true&instance=mail&type=exited") as reading:

@@ -329,16 +329,41 @@ async def test_more_than_enough_requests_are_refused(crewd: Crewd) -> None:
     async with running(crewd):
         crewd.applier.hold.clear()
         asking = await held(crewd, RELOAD, gate.REQUESTS)
-        refused = await crewd.ask("GET", "/healthz")
+        refused = await crewd.get("/workers")
         while refused.status == 200:  # not all have been read yet
-            refused = await crewd.ask("GET", "/healthz")
+            refused = await crewd.get("/workers")
         assert (refused.status, refused.code) == (429, "RATE_001")
+        assert (await crewd.ask("GET", "/healthz")).status == 200
 
         crewd.applier.hold.set()
         await begin_with(asking, b"200")
-        assert (await crewd.ask("GET", "/healthz")).status == 200
+        assert (await crewd.get("/workers")).status == 200
         for _, writer in asking:
             writer.close()
+
+
+async def test_what_anybody_asks_takes_no_room_from_requests(crewd: Crewd) -> None:
+    """However many bodies are promised there, and do not come: nobody waits for them."""
+    async with running(crewd):
+        promised = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
+        asking = await held(crewd, promised, gate.REQUESTS)
+        await begin_with(asking, b"200")
+        assert (await crewd.get("/workers")).status == 200
+        for _, writer in asking:
+            writer.close()
+
+
+async def test_a_refusal_has_each_header_once(crewd: Crewd) -> None:
+    """A client joins what stands there twice, and cannot read it."""
+    async with running(crewd):
+        [(reader, writer)] = await held(
+            crewd, b"GET /api/v1/workers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer crw_x_y\r\n\r\n", 1
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
+        assert b" 401 " in head
+        assert sorted(names) == sorted(set(names))
+        writer.close()
 
 
 async def test_streams_take_no_room_from_requests(crewd: Crewd) -> None:

@@ -258,3 +258,14 @@ def test_what_is_kept_is_bounded() -> None:
     answers.forget(("root", "slow"))
     answers.forget(("root", "slow"))
     assert len(answers) == answers.bytes == 0
+
+
+@pytest.mark.parametrize(("was_done", "times"), [(True, 1), (False, 2)])
+async def test_what_failed_after_it_was_done_is_not_done_again(was_done: bool, times: int) -> None:
+    """A restart that could not release one lock is a failure; whoever asks again is told so, and restarts nothing."""
+    rig = Rig()
+    rig.status = 502
+    for _ in range(2):
+        assert (await rig.ask(state={"principal": ROOT, "was_done": was_done}))[0] == 502
+
+    assert len(rig.done) == times
