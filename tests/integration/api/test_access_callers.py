@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import struct
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,6 +64,29 @@ async def test_who_hangs_up_at_once_is_not_root(tmp_path: Path) -> None:
 
         assert not crewd.task.done()
         assert not [one for one in crewd.audit.stored if one.granted]
+
+
+async def test_a_port_that_somebody_else_has_by_now_lets_nobody_in() -> None:
+    """Whoever connects and resets frees the port: whose it is then is not who asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        first = socket.create_connection(address)
+        asked, place = server.accept()
+        with asked:
+            alive, gone = _caller(asked, place, address), _caller(asked, place, address)
+            assert await alive.owner() == os.geteuid()
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            first.close()
+            with socket.socket() as second:
+                second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                second.bind(place)
+                second.connect(address)
+
+                assert await gone.owner() is None
+
+
+def _caller(connection: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> Caller:
+    return Caller(None, Address(*client), Address(*server), connection=connection)
 
 
 async def test_a_connection_keeps_its_owner(tmp_path: Path) -> None:
