@@ -44,6 +44,12 @@ def start(daemon: Daemon) -> None:
     wait_for(lambda: daemon.log().count("listening") >= before + 2, what=daemon.log)
 
 
+def ready(daemon: Daemon) -> None:
+    """Wait until it has its database: a token is kept there."""
+    asking = ("--unix-socket", daemon.home.socket, "http://localhost/readyz")
+    wait_for(lambda: curl(*asking)[0] == 200, what=daemon.log)
+
+
 def open_home(daemon: Daemon) -> None:
     """Let others come as far as the socket: below a home of one's own they do not, as they do in /run/crewd."""
     for folder in (daemon.root, daemon.home.run):
@@ -168,6 +174,7 @@ def test_tls_with_a_token_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "allowed_hosts": ["crewd.example"]}
     with Daemon({"web": SLEEPER}, crewd=own) as daemon:
         start(daemon)
+        ready(daemon)
         remote = (
             *("--cacert", authority.certificate, "--resolve", f"crewd.example:{port}:127.0.0.1"),
             f"https://crewd.example:{port}/api/v1/workers",
@@ -188,6 +195,7 @@ def test_crewctl_steers_it_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "roles": {"certificates": {"ops": "admin"}}}
     with Daemon({"web": SLEEPER, "mail": SLEEPER}, crewd=own) as daemon:
         start(daemon)
+        ready(daemon)
         root = Path(daemon.root)
         token = root / "token"
         token.touch(0o600)
