@@ -3,13 +3,18 @@
 1. With CI=true a skipped test is a failed test, unless its reason is one that SKIPS_ALLOWED knows: a machine that lacks
    a part must not pass for one that has it.
 2. CREWD_SOAK=n asks the long tests for n times their usual length.
+3. What tests start can be interrupted, also where a shell's background job was told to ignore that.
 """
 
 import os
 import re
+import signal
 from collections.abc import Generator
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SKIPS_ALLOWED: dict[str, str] = {}
 """Reason of the skip, as a regular expression that matches it whole, to why that is no loss."""
