@@ -208,8 +208,8 @@ def test_paths_lie_below_a_root_and_nothing_leads_out_of_it(home: Home, root: Pa
     write(home, api_workers={"users": [NOBODY], "roots": [str(root)]})
     (root / "logs").mkdir()
     (root / "env").write_text("A=b\n")
-    (root / "work").mkdir()
-    os.chown(root / "work", pwd.getpwnam(NOBODY).pw_uid, -1)
+    (root / "theirs").mkdir()
+    os.chown(root / "theirs", pwd.getpwnam(NOBODY).pw_uid, -1)
     (root / "link").symlink_to("/etc")
     (root / "linked-env").symlink_to("/etc/shadow")
     (root / "logs" / "linked.log").symlink_to("/etc/cron.d/evil")
@@ -217,7 +217,7 @@ def test_paths_lie_below_a_root_and_nothing_leads_out_of_it(home: Home, root: Pa
     secret.write_text("S=hunter2\n")
     os.link(secret, root / "hard-secret")
     right = {
-        "directory": {**SLEEP, "directory": f"{root}/work"},
+        "directory": {**SLEEP, "directory": f"{root}/theirs"},
         "the-root": {**SLEEP, "directory": str(root)},
         "log": {**SLEEP, "stdout_logfile": f"{root}/logs/{{instance}}.log"},
         "env": {**SLEEP, "environment_file": f"{root}/env"},
@@ -229,11 +229,11 @@ def test_paths_lie_below_a_root_and_nothing_leads_out_of_it(home: Home, root: Pa
         "through-a-link": ({**SLEEP, "directory": f"{root}/link/cron.d"}, "does not lie below a root"),
         "log-through-a-link": ({**SLEEP, "stdout_logfile": f"{root}/link/evil.log"}, "does not lie below a root"),
         "log-is-a-link": ({**SLEEP, "stdout_logfile": f"{root}/logs/linked.log"}, "does not lie below a root"),
-        "log-of-others": ({**SLEEP, "stdout_logfile": f"{root}/work/x.log"}, "could be replaced by others than root"),
-        "below-others": ({**SLEEP, "directory": f"{root}/work/x"}, "could be replaced by others than root"),
+        "log-of-others": ({**SLEEP, "stdout_logfile": f"{root}/theirs/x.log"}, "could be replaced by others than root"),
+        "below-others": ({**SLEEP, "directory": f"{root}/theirs/x"}, "could be replaced by others than root"),
         "env-is-a-link": ({**SLEEP, "environment_file": f"{root}/linked-env"}, "does not lie below a root"),
         "env-is-a-hard-link": ({**SLEEP, "environment_file": f"{root}/hard-secret"}, "a hard link"),
-        "env-is-a-directory": ({**SLEEP, "environment_file": f"{root}/work"}, "Is a directory"),
+        "env-is-a-directory": ({**SLEEP, "environment_file": f"{root}/theirs"}, "Is a directory"),
     }
     answer = run(home, offered({**right, **{name: document for name, (document, _) in wrong.items()}}))
 
@@ -244,6 +244,24 @@ def test_paths_lie_below_a_root_and_nothing_leads_out_of_it(home: Home, root: Pa
         [complaint] = complaints(answer, name)
         assert said in complaint, name
     assert "hunter2" not in Path(home.supervisord_conf).read_text()
+
+
+@as_root
+def test_no_log_is_what_a_worker_of_the_file_is_made_of(home: Home, root: Path) -> None:
+    """Neither its program nor its variables: what is written there would run as whoever it runs as."""
+    program, variables = root / "job.sh", root / "job.env"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    variables.write_text("A=b\n")
+    job = {"command": [str(program)], "environment_file": str(variables)}
+    write(home, api_workers={"users": [NOBODY], "roots": [str(root)]}, workers={"job": job})
+    logs = {"over-program": program, "over-variables": variables}
+    answer = run(home, offered({name: {**SLEEP, "stdout_logfile": str(file)} for name, file in logs.items()}))
+
+    assert set(rulings(answer).values()) == {"refused"}
+    for name in logs:
+        [complaint] = complaints(answer, name)
+        assert "workers.job" in complaint
 
 
 @as_root

@@ -123,6 +123,14 @@ async def test_a_claim_is_kept_beside_who_it_is() -> None:
     assert "secret" not in repr(entry)
 
 
+async def test_whom_a_worker_runs_as_is_no_claim() -> None:
+    """The user of a configuration is not who asks for it."""
+    rig = Rig()
+    [entry] = await rig.ask("POST /api/v1/worker-configs", b'{"worker_id": "web", "user": "nobody"}')
+
+    assert entry.claimed is None
+
+
 async def test_a_claim_may_stand_in_a_header() -> None:
     """It goes before the body's; one that is empty claims nothing."""
     rig = Rig()
