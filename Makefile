@@ -2,7 +2,7 @@
 # that takes no time. Paths are relative throughout, so that a checkout may lie in a directory with spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help run environment check format test soak bench upgrade clean
+.PHONY: help run environment lint check format test soak bench upgrade clean
 
 PYTEST = .venv/bin/python -m pytest
 # Most of them wait for processes more than they compute: twice the cores of a small machine.
@@ -22,7 +22,7 @@ environment: ## all that the checks and the tests need: .venv, supervisor 4.2.5,
 	@.ci/environment .venv dev
 	@.ci/old-supervisor
 
-check: environment ## ruff, pyright strict, import-linter, unit and contract tests
+lint: environment ## ruff, pyright strict on each Python, import-linter, shellcheck
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright --pythonversion 3.11
@@ -31,6 +31,8 @@ check: environment ## ruff, pyright strict, import-linter, unit and contract tes
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck .ci/python .ci/environment .ci/system-packages .ci/old-supervisor .ci/other-pythons .ci/upgrade .ci/run
 	.venv/bin/shellcheck --shell bash packaging/completions/crewd.bash packaging/completions/crewctl.bash
+
+check: lint ## lint, unit and contract tests: what is quick
 	$(PYTEST) -n $(JOBS) -m "not slow" tests/unit tests/contract tests/test_docs.py
 
 format: environment ## let ruff put the code in form
