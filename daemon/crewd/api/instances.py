@@ -17,8 +17,8 @@ from crewd.model.report import Heartbeat
 from crewd.model.spec import WorkerSpec
 from crewd.model.states import ProcessState, Status, status_of
 from crewd.policy.accounting import worker_of
+from crewd.policy.duty import expected
 from crewd.policy.restart import History, budget
-from crewd.reconcile.crew import expected
 from crewd.reconcile.view import View
 from crewd.wording import duration, ending
 

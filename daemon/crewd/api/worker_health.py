@@ -18,7 +18,7 @@ from crewd.model.spec import CrewSpec
 from crewd.model.states import Status, status_of
 from crewd.policy.access import covers
 from crewd.policy.accounting import worker_of
-from crewd.reconcile.crew import expected
+from crewd.policy.duty import expected
 from crewd.reconcile.heartbeats import NO_PULSE
 from crewd.reconcile.selecting import UnknownNames
 from crewd.wording import duration

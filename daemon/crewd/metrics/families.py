@@ -3,7 +3,7 @@
 Rules:
 
 1. The order here is the order on the page; what has the same labels stands together.
-2. At most 15 series per instance at any time: 7 states, and the eighth only while it is the state; 1 last exit;
+2. At most 15 series per instance at any time: 7 states; 1 whether it is wanted, or the eighth state; 1 last exit;
    1 start; 1 next restart, never beside a process; 1 budget; 1 CPU, 2 memory, 1 descriptors. ``reason``, ``result``,
    buckets and what workers say of themselves are per worker.
 """
@@ -79,6 +79,12 @@ START_TIME = Family(
 )
 OF_RECORDS = (STATE, LAST_EXIT_CODE, START_TIME)
 
+WANTED = Family(
+    "crewd_worker_wanted",
+    Kind.GAUGE,
+    _OF_INSTANCE,
+    "1 where the instance should run now; 0 where it was stopped, ended cleanly or does not start by itself.",
+)
 BUDGET = Family(
     "crewd_worker_restart_budget_remaining",
     Kind.GAUGE,
@@ -246,4 +252,4 @@ OF_DAEMON = (
     BUILD_INFO,
 )
 
-FAMILIES = (*OF_WORKERS, *OF_RECORDS, BUDGET, NEXT_RESTART, *OF_USAGES, *OF_REPORTS, *OF_DAEMON)
+FAMILIES = (*OF_WORKERS, *OF_RECORDS, WANTED, BUDGET, NEXT_RESTART, *OF_USAGES, *OF_REPORTS, *OF_DAEMON)

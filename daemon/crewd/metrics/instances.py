@@ -1,6 +1,6 @@
 """The lines of one instance: what its record says, and what it uses."""
 
-from crewd.metrics.families import CPU, LAST_EXIT_CODE, MEMORY, NEXT_RESTART, OPEN_FDS, START_TIME, STATE
+from crewd.metrics.families import CPU, LAST_EXIT_CODE, MEMORY, NEXT_RESTART, OPEN_FDS, START_TIME, STATE, WANTED
 from crewd.metrics.kept import Chunks
 from crewd.metrics.text import encoded, labelled_instance, number
 from crewd.model.record import Record
@@ -32,6 +32,11 @@ def usage_lines(instance: str, usage: Usage) -> Chunks:
         encoded([memory] if pss is None else [memory, f'{MEMORY.name}{{{labels},kind="pss"}} {pss}\n']),
         b"" if fds is None else encoded([f"{OPEN_FDS.name}{{{labels}}} {fds}\n"]),
     )
+
+
+def wanted_line(instance: str, wanted: bool) -> str:
+    """Return whether it should run now."""
+    return f"{WANTED.name}{{{labelled_instance(instance)}}} {int(wanted)}\n"
 
 
 def next_restart_line(instance: str, due: float) -> str:

@@ -15,15 +15,17 @@ from threading import Lock
 
 from crewd.metrics.budgets import Budgets
 from crewd.metrics.daemon import Calls, DaemonPage
-from crewd.metrics.families import BUDGET, NEXT_RESTART, OF_RECORDS, OF_USAGES, OF_WORKERS, Family
-from crewd.metrics.instances import next_restart_line, record_lines, usage_lines
+from crewd.metrics.families import BUDGET, NEXT_RESTART, OF_RECORDS, OF_USAGES, OF_WORKERS, WANTED, Family
+from crewd.metrics.instances import next_restart_line, record_lines, usage_lines, wanted_line
 from crewd.metrics.kept import Chunks, Kept
+from crewd.metrics.pace import unhurried
 from crewd.metrics.reports import report_lines
 from crewd.metrics.text import encoded, head
 from crewd.metrics.workers import worker_lines
 from crewd.model.record import Record
 from crewd.model.spec import CrewSpec, RestartPolicy
 from crewd.policy.accounting import worker_of
+from crewd.policy.duty import wanted
 from crewd.reconcile.totals import NOTHING
 from crewd.reconcile.view import View
 
@@ -64,6 +66,7 @@ class Metrics:
         records = _in_order(dict(self._view.crew.records))
         yield from self._of_workers(records)
         yield from _by_family(OF_RECORDS, self._records.chunks(records.items()))
+        yield from _of_duty(records, self._view.spec)
         yield from self._of_limits(records)
         yield from self._of_usages(records)
         pulses = dict(self._view.heartbeats.of)
@@ -91,6 +94,17 @@ class Metrics:
         used = self._view.usages.of
         alive = ((name, used[name]) for name, record in records.items() if record.pid and name in used)
         return _by_family(OF_USAGES, self._usages.chunks(alive))
+
+
+def _of_duty(records: Mapping[str, Record], spec: CrewSpec | None) -> Iterable[bytes]:
+    """Whether each should run; of whom that is not known there is no line."""
+    workers = (spec or CrewSpec()).workers
+    yield head(WANTED)
+    for name, record in unhurried(records.items()):
+        worker = workers.get(worker_of(name))
+        should = wanted(record, autostart=None if worker is None else worker.autostart)
+        if should is not None:
+            yield encoded([wanted_line(name, should)])
 
 
 def _limited(records: Mapping[str, Record], spec: CrewSpec | None) -> Iterable[tuple[str, Record, RestartPolicy]]:

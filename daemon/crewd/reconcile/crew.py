@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crewd.model.facts import Event, Fact, FaultCaught, LeftoverEnded, Removed, SegmentOpened, TableApplied
-from crewd.model.reasons import Reason
-from crewd.model.record import PastExit, Record, from_json
+from crewd.model.record import Record, from_json
 from crewd.model.states import ProcessState, Status, status_of
 from crewd.policy.accounting import worker_of
+from crewd.policy.duty import expected
 from crewd.policy.fold import fold
 from crewd.reconcile.port import Batch
 
@@ -147,9 +147,3 @@ def _recalled(members: Mapping[str, Any]) -> Record:
 
 
 _ENDED = frozenset({ProcessState.STOPPED, ProcessState.BACKOFF, ProcessState.EXITED, ProcessState.FATAL})
-
-
-def expected(record: Record) -> bool:
-    """Return whether the last exit was one that is no failure."""
-    last: PastExit | None = record.exits[-1] if record.exits else None
-    return last is not None and last.reason is Reason.CLEAN_EXIT

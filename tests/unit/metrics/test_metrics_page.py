@@ -102,6 +102,7 @@ crewd_worker_state{worker="web",instance="web-0",state="EXITED"} 0
 crewd_worker_state{worker="web",instance="web-0",state="FATAL"} 0
 crewd_worker_last_exit_code{worker="web",instance="web-0"} -9
 crewd_worker_start_time_seconds{worker="web",instance="web-0"} 1799999990
+crewd_worker_wanted{worker="web",instance="web-0"} 1
 crewd_worker_restart_budget_remaining{worker="web",instance="web-0"} 3
 crewd_worker_cpu_seconds_total{worker="web",instance="web-0"} 12.25
 crewd_worker_memory_bytes{worker="web",instance="web-0",kind="rss"} 4096
@@ -280,6 +281,14 @@ def test_the_budget_grows_as_starts_leave_the_window() -> None:
     assert one.values("crewd_worker_restart_budget_remaining") == {"web-0": 4}
     one.boot = BOOT + 50
     assert one.values("crewd_worker_restart_budget_remaining") == {"web-0": 5}
+
+
+def test_who_should_run_is_told_from_who_is_at_rest() -> None:
+    """Of whom nobody knows there is no line; who was never started is asked of the configuration."""
+    stopped, unknown = Record(Standing.STOPPED), Record(process_state=ProcessState.UNKNOWN)
+    one = page(web_0=RUNNING, web_1=WAITING, web_2=stopped, web_3=unknown, web_4=Record(), other_0=Record())
+
+    assert one.values("crewd_worker_wanted") == {"web-0": 1, "web-1": 1, "web-2": 0, "web-4": 1}
 
 
 @pytest.mark.parametrize("spec", [crew_of(NO_LIMIT), crew_of(LIMIT, "other"), None], ids=["no limit", "other", "none"])
