@@ -7,6 +7,7 @@ import socket
 import tempfile
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,9 @@ from harness.waiting import wait_for
 SCRAPE_SEC = 0.25
 UP_SEC = 30.0
 CONFIGURATION = """\
-global: {{scrape_interval: {millis}ms, scrape_timeout: {millis}ms}}
+global: {{scrape_interval: {millis}ms, scrape_timeout: {millis}ms, evaluation_interval: {millis}ms}}
+rule_files: {rules}
+alerting: {{alertmanagers: [static_configs: [targets: {alertmanagers}]]}}
 scrape_configs:
   - job_name: crewd
     metrics_path: {url.path}
@@ -40,11 +43,19 @@ def free_port() -> int:
 class Prometheus:
     """A context manager: inside it Prometheus runs and scrapes ``url``, after it nothing is left."""
 
-    def __init__(self, url: str, scrape_sec: float = SCRAPE_SEC) -> None:
+    def __init__(
+        self, url: str, scrape_sec: float = SCRAPE_SEC, rules: Sequence[str] = (), alertmanagers: Sequence[str] = ()
+    ) -> None:
+        """Scrape ``url``; ``rules`` are the contents of rule files, ``alertmanagers`` the addresses of some."""
         self.root = tempfile.mkdtemp(prefix="prometheus-")
         self.address = f"127.0.0.1:{free_port()}"
         self._nursery = Nursery()
-        text = CONFIGURATION.format(millis=int(scrape_sec * 1000), url=urllib.parse.urlsplit(url))
+        files = [f"{self.root}/rules-{number}.yml" for number in range(len(rules))]
+        for file, rule in zip(files, rules, strict=True):
+            Path(file).write_text(rule)
+        text = CONFIGURATION.format(
+            millis=int(scrape_sec * 1000), url=urllib.parse.urlsplit(url), rules=files, alertmanagers=[*alertmanagers]
+        )
         Path(self.root, "prometheus.yml").write_text(text)
 
     def __enter__(self) -> Self:
@@ -91,6 +102,10 @@ class Prometheus:
     def targets(self) -> Any:
         """Return what it says of what it scrapes: whether it can, and if not, why."""
         return json.loads(self._get("/api/v1/targets"))["data"]["activeTargets"]
+
+    def alerts(self) -> list[Any]:
+        """Return the alerts that are pending or firing, with their labels and texts."""
+        return json.loads(self._get("/api/v1/alerts"))["data"]["alerts"]
 
     def _ready(self) -> bool:
         try:
