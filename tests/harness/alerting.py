@@ -1,4 +1,4 @@
-"""The rules that are shipped, as a test has the time for: each minute in them is a second, and nothing else is changed."""
+"""The rules that are shipped, as a test has the time for: each minute in them is a second, all else is as it is."""
 
 import re
 from pathlib import Path
