@@ -30,10 +30,12 @@ from crewd.plugin import RESETS, plugins, reset_type
 from crewd.policy.restart import RESTARTS_ON, delay
 from crewd_supervisord.ctl import Verbs
 from crewd_supervisord.rpc import EngineRPC
+from harness.alerting import alert_rules, page_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
+RUNBOOKS = DOCS / "runbooks"
 PAGES = (*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "HACKING.md", "CHANGELOG.md")))
 SOURCES = tuple(sorted(path for tree in ("daemon", "plugins") for path in (ROOT / tree).rglob("*.py")))
 PROGRAMS = (*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "examples").rglob("*.py")))
@@ -400,3 +402,37 @@ def test_each_module_says_what_lives_in_it(program: Path) -> None:
     text = program.read_text(encoding="utf-8")
 
     assert ast.get_docstring(ast.parse(text)), f"{relative(program)} has no module docstring"
+
+
+# Alerts and their pages
+
+
+def test_each_alert_has_a_page_and_each_page_an_alert() -> None:
+    """At 3 am nobody searches: the page bears the alert's name, and says what to look at and what to do."""
+    pages = {page_of(rule): name for name, rule in alert_rules().items()}
+    there = {page.stem: page for page in RUNBOOKS.glob("*.md") if page.stem != "index"}
+
+    assert there.keys() == pages.keys()
+    for stem, page in there.items():
+        text = page.read_text(encoding="utf-8")
+        assert re.findall("^#+ (.*)", text, re.MULTILINE) == [pages[stem], "Look", "Do", "Silence"]
+        assert "```console\n$ " in text
+
+
+def test_each_alert_says_what_is_wrong_and_where_its_page_is() -> None:
+    """All annotations are there, and the page lies where the docs are installed."""
+    for name, rule in alert_rules().items():
+        assert rule["labels"].keys() == {"severity"}, name
+        assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+        assert rule["annotations"]["runbook_url"] == f"/usr/share/doc/crewd/docs/runbooks/{page_of(rule)}.md"
+
+
+def test_the_tables_of_alerts_are_complete() -> None:
+    """By name and severity among the runbooks, by name in the how-to."""
+    listed = {row[0]: row[1] for row in table_rows(RUNBOOKS / "index.md", "alert")[1:]}
+    named = {row[0] for row in table_rows(DOCS / "how-to" / "alert.md", "alert")[1:]}
+
+    assert listed == {
+        f"[{name}]({page_of(rule)}.md)": rule["labels"]["severity"] for name, rule in alert_rules().items()
+    }
+    assert named == alert_rules().keys()
