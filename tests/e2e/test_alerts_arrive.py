@@ -28,80 +28,92 @@ WEBHOOK = "http://127.0.0.1:9095/"
 QUICK = {"start_success_sec": "100ms", "restart_sec": "100ms", "start_limit_burst": 2, "autostart": False}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Watched:
-    """A daemon that is watched, and who is told."""
+    """A crew, who looks at it, and who is told."""
 
     daemon: Daemon
-    port: int
+    prometheus: Prometheus
     on_call: OnCall
+    address: str
+    """The daemon's, as Prometheus knows it."""
 
-    def configure(self, **sections: object) -> None:
-        """Write a crew of one worker, which needs a file to run."""
-        worker = {**QUICK, "command": ["tail", "-f", f"{self.daemon.root}/needed"]}
-        self.daemon.write({"mail": worker}, **sections)
+    def wait_told(self, status: str, alert: str) -> None:
+        """Wait until somebody was told that it is ``firing`` or ``resolved``."""
+        wait_for(
+            lambda: alert in self.on_call.told(status), PATIENCE_SEC, lambda: f"{status} {alert}: {self.on_call.heard}"
+        )
 
-    def start(self) -> None:
-        """Start the daemon."""
-        self.daemon.start(environ={"CREWD_LISTEN": f"127.0.0.1:{self.port}"})
+    def wait_firing(self, alert: str) -> None:
+        """Wait until it fires, told or not."""
+        firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+        wait_for(lambda: self.prometheus.query(firing), PATIENCE_SEC, alert)
 
-    def wait(self, status: str, alert: str) -> None:
-        """Wait until that was said."""
-        wait_for(lambda: alert in self.on_call.said(status), PATIENCE_SEC, lambda: f"{alert}: {self.on_call.heard}")
+
+def configure(daemon: Daemon, **sections: object) -> None:
+    """Write a crew of one worker, which needs a file to run."""
+    daemon.write({"mail": {**QUICK, "command": ["tail", "-f", needed(daemon)]}}, **sections)
+
+
+def needed(daemon: Daemon) -> str:
+    """Return the path of that file."""
+    return f"{daemon.root}/needed"
 
 
 @pytest.fixture
 def watched() -> Iterator[Watched]:
     """All of it, the crew at rest."""
-    port = free_port()
+    address = f"127.0.0.1:{free_port()}"
     rules = [quicker(file.read_text(encoding="utf-8")) for file in (RULES, ALERTS)]
     route = quicker_route(ALERTMANAGER.read_text(encoding="utf-8"))
-    with Daemon() as daemon, OnCall() as on_call:
-        assert WEBHOOK in route
-        found = Watched(daemon, port, on_call)
-        found.configure()
-        found.start()
-        with (
-            Alertmanager(route.replace(WEBHOOK, on_call.url)) as manager,
-            Prometheus(f"http://127.0.0.1:{port}/metrics", rules=rules, alertmanagers=[manager.address]) as scraping,
-        ):
-            scraping.wait_value("crewd_supervisord_up", 1, timeout=PATIENCE_SEC)
-            wait_for(lambda: not scraping.alerts())  # before its first scrape there was no crewd to be seen
-            yield found
+    with Daemon() as daemon, OnCall() as on_call, Alertmanager(route.replace(WEBHOOK, on_call.url)) as manager:
+        configure(daemon)
+        daemon.start(environ={"CREWD_LISTEN": address})
+        with Prometheus(f"http://{address}/metrics", rules=rules, alertmanagers=[manager.address]) as looking:
+            looking.wait_value("crewd_supervisord_up", 1, PATIENCE_SEC)
+            wait_for(lambda: not looking.alerts())  # before its first scrape there was no crewd to be seen
+            yield Watched(daemon, looking, on_call, address)
 
 
-def test_who_is_on_call_hears_of_a_worker_and_of_its_repair(watched: Watched) -> None:
-    """Once by the alert that says most, with all that one needs to act; and that it is over."""
+def test_who_is_on_call_hears_what_is_wrong_and_that_it_is_over(watched: Watched) -> None:
+    """Of a worker by the alert that says most; of a supervisord that is gone, and not of all that follows from it."""
+    assert_a_worker_s_alert_arrives(watched)
+    assert_a_supervisord_s_alert_arrives_alone(watched)
+
+
+def assert_a_worker_s_alert_arrives(watched: Watched) -> None:
+    """With all that one needs to act, and once it is repaired, its end."""
     daemon = watched.daemon
     daemon.client.start(["mail"], "a test")
-    watched.wait("firing", "CrewdWorkerGivenUp")
-    Path(f"{daemon.root}/needed").touch()
+    watched.wait_told("firing", "CrewdWorkerGivenUp")
+    watched.wait_firing("CrewdWorkerDown")
+    Path(needed(daemon)).touch()
     daemon.client.start(["mail"], "a test")
-    watched.wait("resolved", "CrewdWorkerGivenUp")
-    [told] = [one for one in watched.on_call.heard if one["status"] == "firing"]
+    watched.wait_told("resolved", "CrewdWorkerGivenUp")
 
-    assert told["labels"] == {
+    assert watched.on_call.told("firing") == {"CrewdWorkerGivenUp"}
+    assert watched.on_call.heard[0]["labels"] == {
         "alertname": "CrewdWorkerGivenUp",
         "exported_instance": "mail-0",
-        "instance": f"127.0.0.1:{watched.port}",
+        "instance": watched.address,
         "job": "crewd",
         "severity": "critical",
         "worker": "mail",
     }
-    assert told["annotations"]["summary"] == f"mail-0 on 127.0.0.1:{watched.port} was given up"
-    assert told["annotations"]["runbook_url"].endswith("/worker-given-up.md")
+    assert watched.on_call.heard[0]["annotations"]["summary"] == f"mail-0 on {watched.address} was given up"
+    assert watched.on_call.heard[0]["annotations"]["runbook_url"].endswith("/worker-given-up.md")
 
 
-def test_a_supervisord_that_is_gone_is_one_message(watched: Watched) -> None:
-    """And not one for each thing that follows from it; when it is back, that is said."""
+def assert_a_supervisord_s_alert_arrives_alone(watched: Watched) -> None:
+    """Though the picture is stale, too; and its end, once it is back."""
     daemon = watched.daemon
-    Path(f"{daemon.root}/needed").touch()
-    watched.configure(crewd={"supervisord": "external"})
+    configure(daemon, crewd={"supervisord": "external"})
     daemon.reload()
     os.kill(daemon.supervisord_pid(), signal.SIGKILL)
-    watched.wait("firing", "CrewdSupervisordGone")
-    watched.configure()
+    watched.wait_told("firing", "CrewdSupervisordGone")
+    watched.wait_firing("CrewdPictureStale")
+    configure(daemon)
     daemon.reload()
-    watched.wait("resolved", "CrewdSupervisordGone")
+    watched.wait_told("resolved", "CrewdSupervisordGone")
 
-    assert watched.on_call.said("firing") == {"CrewdSupervisordGone"}
+    assert watched.on_call.told("firing") == {"CrewdWorkerGivenUp", "CrewdSupervisordGone"}

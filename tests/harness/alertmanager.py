@@ -55,7 +55,7 @@ class OnCall:
         self._server.server_close()
         self._thread.join(5)
 
-    def said(self, status: str) -> set[str]:
+    def told(self, status: str) -> set[str]:
         """Return the names of the alerts that were said to be ``firing``, or ``resolved``."""
         return {one["labels"]["alertname"] for one in self.heard if one["status"] == status}
 
