@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import inspect
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
@@ -420,11 +421,14 @@ def test_each_alert_has_a_page_and_each_page_an_alert() -> None:
 
 
 def test_each_alert_says_what_is_wrong_and_where_its_page_is() -> None:
-    """All annotations are there, and the page lies where the docs are installed."""
+    """All annotations are there, and the page lies where the docs are installed, below /usr."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    installed = f"/usr/{build['targets']['wheel']['shared-data']['docs']}"
+
     for name, rule in alert_rules().items():
         assert rule["labels"].keys() == {"severity"}, name
         assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
-        assert rule["annotations"]["runbook_url"] == f"/usr/share/doc/crewd/docs/runbooks/{page_of(rule)}.md"
+        assert rule["annotations"]["runbook_url"] == f"{installed}/runbooks/{page_of(rule)}.md"
 
 
 def test_the_tables_of_alerts_are_complete() -> None:

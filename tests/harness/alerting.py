@@ -16,7 +16,7 @@ QUICKER = 60
 
 def quicker(text: str) -> str:
     """Return rules whose durations and windows are a sixtieth, and so are the lengths of time that are compared."""
-    text = re.sub(r"(?<=\[)(\d+)([smh])(?=\])|(?<=for: )(\d+)([smh])$", _shorter, text, flags=re.MULTILINE)
+    text = re.sub(r"(?<=\[)(\d+)([smh])(?=\])|(?<=for: |val: )(\d+)([smh])$", _shorter, text, flags=re.MULTILINE)
     return re.sub(r"(\d+) \* 60\b", r"\1", text)
 
 
