@@ -115,6 +115,8 @@ def test_the_three_rates_come_out_as_they_happened(daemon: Daemon) -> None:
         for worker, one in journal.items():
             prometheus.wait_value(f'sum(crewd_worker_restarts_total{{worker="{worker}"}})', one.restarts)
             prometheus.wait_value(f'sum(crewd_worker_exits_total{{worker="{worker}"}})', sum(one.exits.values()))
+            decided = f'sum(crewd_worker_restart_attempts_total{{worker="{worker}"}})'
+            prometheus.wait_value(decided, one.successes + one.failures)
 
         assert (journal["killed"].successes, journal["broken"].failures) == (KILLS, 3)
         assert_counts(prometheus, journal)
