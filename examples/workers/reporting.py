@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A worker that reports: heartbeats with what it is busy with, and what goes wrong. Nothing but the standard library.
 
-REPORT_TO is crewd's socket; without it, that of `make run` or else of the machine. Whether crewd is there or not, the work
-goes on: what cannot be reported is tried again.
+REPORT_TO is crewd's socket; without it, that of `make run` or else of the machine. Whether crewd is there or not, the
+work goes on: what cannot be reported is tried again.
 """
 
 import http.client

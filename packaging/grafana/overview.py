@@ -141,7 +141,7 @@ def workers() -> list[Json]:
         row("Workers"),
         table(
             "Restarted most",
-            (24, 9),
+            (24, 8),
             {name: column(most(query, RESTARTED_MOST)) for name, query in listed.items()},
             about="The workers with the most restarts within the time shown; as many as `Show at most` says.",
             key={"worker": "Worker"},

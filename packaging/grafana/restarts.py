@@ -67,7 +67,7 @@ def totals(width: int) -> list[Json]:
             decimals=0,
         ),
         stat(
-            "Restarts that succeeded",
+            "Succeeded",
             (width, 4),
             target(success(), instant=True),
             about="What part of the restarts that are decided succeeded, within the time shown.",

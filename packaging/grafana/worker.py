@@ -95,7 +95,7 @@ def instances() -> list[Json]:
         ),
         table(
             "Instances",
-            (24, 7),
+            (24, 9),
             {name: column(of_the_restless(query)) for name, query in listed.items()},
             about="Minus a number is the signal that ended the last run.",
             key={"exported_instance": "Instance"},

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -22,6 +23,8 @@ from harness.example import ExampleCrew
 from harness.grafana import DASHBOARDS, Query, Window
 from harness.prometheus import Prometheus, free_port, installed
 from harness.waiting import wait_for
+from pictures.asked import Asked
+from pictures.drawing import drawn
 
 ROOT = Path(__file__).parents[2]
 PACKAGED = ROOT / "packaging/grafana"
@@ -185,7 +188,7 @@ def test_where_nothing_happened_a_quotient_has_no_sample(path: Path, scene: Scen
     """Not even one that is not a number: the panel says in words that there were no restarts."""
     dashboard = grafana.load(path)
     variables = {**grafana.all_chosen(dashboard), "worker": "steady"}
-    titles = ("Restarts that succeeded", "Outage, 95 of 100")
+    titles = ("Succeeded", "Outage, 95 of 100")
     for panel in (panel for panel in grafana.panels(dashboard) if panel["title"] in titles):
         assert panel["fieldConfig"]["defaults"]["noValue"] == "no restarts"
         for query in grafana.queries_of(panel):
@@ -201,3 +204,30 @@ def test_a_panel_has_no_more_lines_than_are_asked_for(path: Path, scene: Scene) 
     for query in grafana.queries(dashboard):
         if "{{worker}}" in query.legend or "{{exported_instance}}" in query.legend:
             assert len(scene.samples(query, variables)) <= 2, query
+
+
+def titles(picture: str) -> set[str]:
+    """Return all that is written in a picture."""
+    return {"".join(one.itertext()) for one in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}
+
+
+@needs_prometheus
+@each_dashboard
+def test_a_dashboard_can_be_drawn(path: Path, scene: Scene) -> None:
+    """From what Prometheus has of the crew: each panel has its place, and none is without data."""
+    dashboard = grafana.load(path)
+    picture = drawn(dashboard, Asked(dashboard, scene.prometheus, scene.now()))
+
+    assert {panel["title"] for panel in dashboard["panels"]} <= titles(picture)
+    assert "No data" not in titles(picture)
+
+
+@each_dashboard
+def test_the_docs_show_a_dashboard_as_it_is(path: Path) -> None:
+    """A panel that is new is in the picture, too, and a page shows the picture."""
+    image = ROOT / "docs/images" / f"{path.stem}.svg"
+    page = ROOT / "docs/how-to/see-it-in-grafana.md"
+
+    assert {panel["title"] for panel in grafana.load(path)["panels"]} <= titles(image.read_text()), "run make pictures"
+    assert image.stat().st_size <= 150_000
+    assert f"(../images/{image.name})" in page.read_text()
