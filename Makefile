@@ -50,7 +50,7 @@ soak: environment ## the long tests, SOAK times as long (SOAK=20)
 bench: environment ## crewd, stock supervisord and runit side by side, then the daemon, its API and the store
 	cd tests && ../.venv/bin/python -m bench $(BENCH)
 
-pictures: environment ## draw the dashboards in docs/images anew, after 20 minutes of the example crew
+pictures: environment ## draw the dashboards in docs/images anew, after 8 minutes of the example crew
 	cd tests && ../.venv/bin/python -m pictures
 
 upgrade: ## move packaging/constraints.txt to the newest versions that pyproject.toml allows

@@ -18,13 +18,13 @@ from pictures.drawing import drawn
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 SCRAPE_SEC = 5.0
-EVENT_SEC = (15.0, 45.0)
+EVENT_SEC = (15.0, 40.0)
 
 
 def main() -> None:
     """Live, then draw."""
     parser = argparse.ArgumentParser(prog="pictures", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0, help="how long the crew lives (20)")
+    parser.add_argument("--minutes", type=float, default=8.0, help="how long the crew lives (8)")
     minutes = parser.parse_args().minutes
     port = free_port()
     with ExampleCrew() as crew, Prometheus(f"http://127.0.0.1:{port}/metrics", SCRAPE_SEC) as prometheus:
