@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ PACKAGED = ROOT / "packaging/grafana"
 SCRAPE_SEC = 1.0
 SHOWN_SEC = 600.0
 
+pytestmark = pytest.mark.filterwarnings("ignore:Prefer using dashboardv2")  # which no Grafana before 12 can import
 register_default_plugins()
 needs_prometheus = pytest.mark.skipif(not installed(), reason="there is no Prometheus")
 each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
@@ -98,13 +100,15 @@ def test_the_dashboards_are_those_that_the_script_writes(tmp_path: Path) -> None
         assert path.read_text() == (tmp_path / path.name).read_text(), f"run {PACKAGED / 'write.py'}"
 
 
-def test_what_is_provisioned_is_where_grafana_is_told_to_look() -> None:
-    """The provider reads files, and the data source is a Prometheus."""
+def test_grafana_is_told_to_look_where_the_package_has_the_dashboards() -> None:
+    """The provider reads files below /usr, and the data source is a Prometheus."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    packaged = build["shared-data"]["packaging/grafana/dashboards"]
     (provider,) = yaml.safe_load((PACKAGED / "provisioning/dashboards.yaml").read_text())["providers"]
     (source,) = yaml.safe_load((PACKAGED / "provisioning/datasources.yaml").read_text())["datasources"]
 
     assert (provider["type"], source["type"]) == ("file", "prometheus")
-    assert provider["options"]["path"].startswith("/")
+    assert provider["options"]["path"] == f"/usr/{packaged}"
 
 
 class Scene:
