@@ -32,7 +32,6 @@ PACKAGED = ROOT / "packaging/grafana"
 SCRAPE_SEC = 1.0
 SHOWN_SEC = 600.0
 
-pytestmark = pytest.mark.filterwarnings("ignore:Prefer using dashboardv2")  # which no Grafana before 12 can import
 register_default_plugins()
 needs_prometheus = pytest.mark.skipif(not installed(), reason="there is no Prometheus")
 each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
