@@ -2,7 +2,7 @@
 # that takes no time. Paths are relative throughout, so that a checkout may lie in a directory with spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help run environment lint check format test soak bench upgrade clean
+.PHONY: help run environment lint check format test soak bench pictures upgrade clean
 
 PYTEST = .venv/bin/python -m pytest
 # Most of them wait for processes more than they compute: twice the cores of a small machine.
@@ -49,6 +49,9 @@ soak: environment ## the long tests, SOAK times as long (SOAK=20)
 
 bench: environment ## crewd, stock supervisord and runit side by side, then the daemon, its API and the store
 	cd tests && ../.venv/bin/python -m bench $(BENCH)
+
+pictures: environment ## draw the dashboards in docs/images anew, after 8 minutes of the example crew
+	cd tests && ../.venv/bin/python -m pictures
 
 upgrade: ## move packaging/constraints.txt to the newest versions that pyproject.toml allows
 	.ci/upgrade

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A worker that reports: heartbeats with what it is busy with, and what goes wrong. Nothing but the standard library.
 
-REPORT_TO is crewd's socket. Whether crewd is there or not, the work goes on: what cannot be reported is tried again.
+REPORT_TO is crewd's socket; without it, that of `make run` or else of the machine. Whether crewd is there or not, the
+work goes on: what cannot be reported is tried again.
 """
 
 import http.client
@@ -11,14 +12,21 @@ import random
 import socket
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 INSTANCE = os.environ.get("CREWD_INSTANCE", "reporting-0")
-SOCKET = os.environ.get("REPORT_TO", "/run/crewd/crewd.sock")
+SOCKETS = (Path(__file__).resolve().parents[2] / ".crewd/run/crewd.sock", Path("/run/crewd/crewd.sock"))
 EVERY_SEC = float(os.environ.get("REPORT_EVERY_SEC", "10"))
 TIMEOUT_SEC = 5.0
 KEPT_MOST = 1000
 OK = 200
+
+
+def socket_path() -> str:
+    """Return where crewd is to be reached: that may come later than this process does."""
+    there = next((str(path) for path in SOCKETS if path.exists()), str(SOCKETS[-1]))
+    return os.environ.get("REPORT_TO", there)
 
 
 class Crewd(http.client.HTTPConnection):
@@ -31,7 +39,7 @@ class Crewd(http.client.HTTPConnection):
         """Connect to the socket in the place of a port."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(SOCKET)
+        self.sock.connect(socket_path())
 
 
 def report(what: str, body: dict[str, Any]) -> bool:

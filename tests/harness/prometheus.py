@@ -85,6 +85,21 @@ class Prometheus:
         answer = json.loads(self._get(f"/api/v1/query?{urllib.parse.urlencode({'query': promql})}"))
         return [(one["metric"], float(one["value"][1])) for one in answer["data"]["result"]]
 
+    def query_range(
+        self, promql: str, start: float, end: float, step_sec: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """Return the labels and samples, each with its time, of a query over a range."""
+        asked = {"query": promql, "start": start, "end": end, "step": step_sec}
+        answer = json.loads(self._get(f"/api/v1/query_range?{urllib.parse.urlencode(asked)}"))
+        return [
+            (one["metric"], [(at, float(value)) for at, value in one["values"]]) for one in answer["data"]["result"]
+        ]
+
+    def label_values(self, selector: str, label: str) -> list[str]:
+        """Return the values that a label has among the series of a selector."""
+        matching = urllib.parse.urlencode({"match[]": selector})
+        return list(json.loads(self._get(f"/api/v1/label/{label}/values?{matching}"))["data"])
+
     def value(self, promql: str) -> float | None:
         """Return the value of a query with one result; None where it has none as yet."""
         found = self.query(promql)
