@@ -2,7 +2,7 @@
 
 Rules:
 
-1. It is built once for each state of the checkout, outside of it: a service's user may look into neither /root nor /tmp.
+1. It is built once for each state of the checkout, and outside of /root and /tmp: a unit's user may look into neither.
 2. What is built says where it will lie: it works at /usr/lib/crewd alone.
 3. A build of a checkout that is gone is removed by the next one.
 """
