@@ -26,7 +26,7 @@ PLACE = "/usr/lib/crewd"
 BIN = f"{PLACE}/bin"
 COMMANDS = ("crewd", "crewctl", "crewd-apply")
 PYTHON = "/usr/bin/python3"
-REQUIREMENTS = ("pyproject.toml", "packaging/constraints.txt", "tests/harness/installation.py")
+REQUIREMENTS = ("pyproject.toml", "packaging/constraints.txt")
 SOURCES = ("daemon", "plugins", "packaging", "supervisord.conf.j2", "pyproject.toml", "README.md", "LICENSE")
 CONFIG = "/etc/crewd/crewd.yaml"
 
@@ -56,8 +56,7 @@ def built() -> Path:
 
 def install(box: Box, config: str | None = None) -> None:
     """Put crewd into a box: program, units, user, folders, and ``config`` as /etc/crewd/crewd.yaml. Starts nothing."""
-    box.run("mkdir", "-p", PLACE)
-    box.run("mount", "--bind", str(built()), PLACE)
+    box.mount(built(), PLACE)
     for command in COMMANDS:
         box.run("ln", "-sf", f"{BIN}/{command}", f"/usr/bin/{command}")
     box.run("crewd", "install-units", "--destination", "/usr/lib/systemd/system", "--bin", BIN)
