@@ -26,8 +26,8 @@ def serve(descriptor: int, home: Home, act: Callable[[Request, bytes], Answer]) 
     """Answer the one request on a connected socket. ``act`` does what is asked, with the offers as text."""
     with socket.socket(fileno=descriptor) as connection:
         try:
+            request, offers = _read(connection)  # first: who is refused unread sees a broken connection, not why
             _admit(connection, home)
-            request, offers = _read(connection)
         except TargetError as refused:
             answer = Answer(1, complaint=str(refused))
         else:
