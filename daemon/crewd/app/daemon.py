@@ -5,6 +5,7 @@ Exit codes: 0 asked to end · 1 cannot run, in one sentence · 78 the configurat
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
@@ -21,7 +22,7 @@ from crewd.app.memory import Memory
 from crewd.app.service import Systemd
 from crewd.app.settings import settings_from, surrounded_by
 from crewd.config import load, quantities
-from crewd.config.accounts import Self
+from crewd.config.accounts import USERS, Self
 from crewd.config.home import home_from
 from crewd.config.offered import faults, joining, superseded
 from crewd.config.schema import configuration_schema
@@ -89,6 +90,7 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
     try:
         home = home_from(environ)
         path = str(Path(config or home.config).absolute())
+        _refuse_anothers(home)
         with locked(home.lock):
             leaving = asyncio.run(_run(home, path, service, environ))
     except ConfigError as error:
@@ -98,6 +100,14 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
     for line in leaving.complaint:
         sys.stderr.write(line + "\n")
     return leaving.code
+
+
+def _refuse_anothers(home: Home) -> None:
+    """As root, follow nothing that another user may have put into the daemon's own directory."""
+    owner = Self.owning(home.lib).uid
+    if os.geteuid() == 0 != owner:
+        name = USERS.find(str(owner)) or f"uid {owner}"
+        raise TargetError(f"cannot run as root: {home.lib} belongs to {name}; under systemd: systemctl start crewd")
 
 
 def _wanted(path: str, home: Home, owner: SupervisordOwner | None) -> Wanted | None:

@@ -183,6 +183,9 @@ def test_a_loop_that_stands_still_is_killed_and_back(box: Box) -> None:
     box.run("systemctl", "restart", SUPERVISORD, DAEMON)
     all_run(box)
     before = {unit: main_pid(box, unit) for unit in (DAEMON, SUPERVISORD)}
+    for unit in before:
+        fed = shown(box, unit, "WatchdogTimestampMonotonic")
+        wait_for(lambda unit=unit, fed=fed: shown(box, unit, "WatchdogTimestampMonotonic") != fed, SEC, f"{unit} fed")
     box.run("kill", "-STOP", *map(str, before.values()))
     for unit, pid in before.items():
         wait_back(box, unit, pid)
