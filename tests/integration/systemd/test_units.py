@@ -21,11 +21,21 @@ INSTANCES = 50
 SEC = 60.0
 MANY = "^sleep 100000"
 CREW = """\
-crewd: {listen: none, sample_interval_sec: 1}
+crewd:
+  listen: none
+  sample_interval_sec: 1
+  hmac_keys: {ci: {secret_file: /etc/crewd/ci.secret, role: viewer}}
 workers:
   many: {command: [sleep, "100000"], instances: 48, user: nobody, restart: always, restart_sec: 0}
   polite:
-    command: [sh, -c, "trap 'echo $CREWD_INSTANCE >>/run/said-goodbye; exit 0' TERM; sleep 200000 & wait"]
+    command:
+      - sh
+      - -c
+      - |
+        trap 'echo $CREWD_INSTANCE >>/run/said-goodbye; exit 0' USR1
+        trap 'echo interrupted >>/run/said-goodbye; exit 1' TERM
+        sleep 200000 & wait
+    stop_signal: USR1
     instances: 2
 """
 MORE = CREW + "  more: {command: [sleep, '300000'], timeout_stop_sec: 200s}\n"
@@ -56,6 +66,7 @@ def box() -> Iterator[Box]:
     """One with fifty workers."""
     with Box() as box:
         install(box, CREW)
+        box.run("sh", "-c", "umask 027; openssl rand -hex 32 >/etc/crewd/ci.secret; chgrp crewd /etc/crewd/ci.secret")
         box.run("systemctl", "enable", "--now", "crewd.target")
         all_run(box)
         yield box
