@@ -31,9 +31,9 @@ workers:
     command:
       - sh
       - -c
-      - |
-        trap 'echo $CREWD_INSTANCE >>/run/said-goodbye; exit 0' USR1
-        trap 'echo interrupted >>/run/said-goodbye; exit 1' TERM
+      - >-
+        trap 'echo $CREWD_INSTANCE >>/run/said-goodbye; exit 0' USR1;
+        trap 'echo interrupted >>/run/said-goodbye; exit 1' TERM;
         sleep 200000 & wait
     stop_signal: USR1
     instances: 2
