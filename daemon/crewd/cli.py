@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,6 +91,32 @@ def completion(shell: str) -> None:
     from crewd import shells  # noqa: PLC0415 - as above
 
     click.echo(shells.script(main, "crewd", shell), nl=False)
+
+
+@main.command("install-units")
+@click.option(
+    "--destination",
+    type=click.Path(),
+    default="/etc/systemd/system",
+    show_default=True,
+    metavar="DIR",
+    help="systemd's directory of units; sysusers.d and tmpfiles.d lie beside it.",
+)
+@click.option(
+    "--bin",
+    "executables",
+    type=click.Path(),
+    metavar="DIR",
+    help="The directory of crewd's executables; the default is that of the Python that runs.",
+)
+def install_units(destination: str, executables: str | None) -> None:
+    """Write systemd's units, the user and the directories that they need, and say what to do next."""
+    from crewd import units  # noqa: PLC0415 - as above
+
+    with _refusals():
+        for place in units.install(destination, executables or str(Path(sys.executable).parent)):
+            click.echo(f"wrote {place}")
+    click.echo(units.NEXT)
 
 
 def _load(config: str | None) -> "tuple[Loaded, Surroundings, Home, str]":

@@ -48,6 +48,13 @@ def release() -> None:
         _held = -1
 
 
+def nothing_in_force(arguments: Sequence[str]) -> str:
+    """Return the configuration of crewd's that supervisord is to read and that is not there; empty where it is."""
+    directory = _directory(arguments)
+    conf = f"{directory}/current/supervisord.conf"
+    return conf if directory and not os.path.exists(conf) else ""
+
+
 def _directory(arguments: Sequence[str]) -> str:
     """Return ``D`` of ``-c D/current/supervisord.conf``; empty for anything else."""
     for option, value in pairwise(arguments):

@@ -10,7 +10,7 @@ from supervisor.states import ProcessStates
 
 from crewd.model.record import DOWN, Record
 from crewd.model.spec import Loop
-from crewd_supervisord import boot_lock, hooks, memory, runner
+from crewd_supervisord import boot_lock, hooks, memory, runner, service
 from crewd_supervisord.boot import boot, deafen
 from crewd_supervisord.clock import boot_id
 from crewd_supervisord.endings import wait_knowing
@@ -38,6 +38,7 @@ def make_engine(supervisord: Any, directory: str) -> Any:
     if run is not None and run.engine.supervisord is supervisord:
         return EngineRPC(run)
     memory.collect()
+    service.attend(supervisord)
     try:
         return EngineRPC(_make(supervisord, directory))
     except Exception:

@@ -25,6 +25,8 @@ UP_SEC = 60.0
 DOWN_SEC = 30.0
 RUN_SEC = 120.0
 HIERARCHIES = ("systemd", "unified")
+REBOOTED = 133
+"""How systemd-nspawn exits where the system inside wants to boot again."""
 POWER_OFF = 38
 """SIGRTMIN+4, which asks systemd as init to power off."""
 
@@ -41,8 +43,11 @@ mkdir -p "$BOX/root/etc/tmpfiles.d"
 ln -sf /dev/null "$BOX/root/etc/tmpfiles.d/tmp.conf"
 for cgroup in $CGROUPS; do echo $$ >"$cgroup/cgroup.procs"; done
 export SYSTEMD_NSPAWN_TMPFS_TMP=0 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec systemd-nspawn --quiet --boot -D "$BOX/root" --machine="$NAME" --register=no --keep-unit --link-journal=no \\
-    --private-network --console=pipe -- --unit=multi-user.target
+while :; do
+    systemd-nspawn --quiet --boot -D "$BOX/root" --machine="$NAME" --register=no --keep-unit --link-journal=no \\
+        --private-network --console=pipe -- --unit=multi-user.target && exit || status=$?
+    [ $status -eq $REBOOTED ] || exit $status
+done
 """
 
 
@@ -70,7 +75,7 @@ class Box:
         """Boot it, and wait until it is up."""
         for cgroup in self._cgroups:
             os.mkdir(cgroup)
-        variables = {"PATH": os.environ["PATH"], "BOX": self.directory, "NAME": self.name}
+        variables = {"PATH": os.environ["PATH"], "BOX": self.directory, "NAME": self.name, "REBOOTED": str(REBOOTED)}
         variables["CGROUPS"] = " ".join(self._cgroups)
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", START]
         self._pid = self._nursery.spawn(argv, variables, "/", f"{self.directory}.log")
@@ -99,6 +104,20 @@ class Box:
             wait_for(lambda: self._nursery.status(self._pid) is not None, DOWN_SEC, self.console)
             self._leader = 0
 
+    def reboot(self) -> None:
+        """Shut down and boot again, on the same files; what was mounted by ``mount`` is there again."""
+        before = self._leader
+        self.run("systemctl", "reboot")
+        wait_for(lambda: self._init() not in {0, before}, DOWN_SEC, self.console)
+        wait_for(self._booted, UP_SEC, self.console)
+
+    def mount(self, outside: Path, inside: str) -> None:
+        """Show a directory of the machine inside: now, and after each boot."""
+        self.run("mkdir", "-p", inside)
+        self.run("mount", "--bind", str(outside), inside)
+        below = ["nsenter", "-t", str(self._pid), "-m", "mount", "--bind", str(outside)]
+        subprocess.run([*below, f"{self.directory}/root{inside}"], check=True, capture_output=True)
+
     def run(
         self, *argv: str, check: bool = True, text: str | None = None, timeout: float = RUN_SEC
     ) -> subprocess.CompletedProcess[str]:
@@ -126,10 +145,15 @@ class Box:
         """Return what systemd wrote to its console."""
         return Path(f"{self.directory}.log").read_text(errors="replace")
 
+    def _init(self) -> int:
+        """Return the process that is init inside; 0 where there is none now."""
+        nspawn = _first_child(self._pid)
+        return _first_child(nspawn) if nspawn else 0
+
     def _booted(self) -> bool:
         if self._nursery.status(self._pid) is not None:
             raise AssertionError(f"the box ended:\n{self.console()}")
-        self._leader = _first_child(self._pid)  # the first one of all is none that stays
+        self._leader = self._init()
         if not self._leader:
             return False
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()

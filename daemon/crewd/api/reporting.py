@@ -7,7 +7,6 @@ Rules:
 2. Whoever came with a token, a signature or a certificate reports for the workers that its globs name.
 """
 
-import os
 import pwd
 from functools import lru_cache
 
@@ -33,7 +32,7 @@ def _uid_of(worker_id: str, view: View) -> int | None:
     worker = view.worker(worker_id)
     if worker is None:
         return None
-    return os.geteuid() if worker.user is None else _uid(worker.user)
+    return view.supervisord_uid if worker.user is None else _uid(worker.user)
 
 
 @lru_cache(maxsize=USERS_MOST)

@@ -5,10 +5,12 @@ Exit codes: 0 asked to end · 1 cannot run, in one sentence · 78 the configurat
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from pathlib import Path
 
 from crewd.api import Ports, Server
@@ -18,16 +20,17 @@ from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
 from crewd.app.service import Systemd
-from crewd.app.settings import settings_from
+from crewd.app.settings import settings_from, surrounded_by
 from crewd.config import load, quantities
+from crewd.config.accounts import USERS, Self
 from crewd.config.home import home_from
 from crewd.config.offered import faults, joining, superseded
 from crewd.config.schema import configuration_schema
 from crewd.config.secrets import secret_of
-from crewd.errors import ConfigError, CrewdError
+from crewd.errors import ConfigError, CrewdError, TargetError
 from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
-from crewd.model.spec import CrewSpec, DaemonSpec
+from crewd.model.spec import CrewSpec, DaemonSpec, SupervisordOwner
 from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.configuring import Configuring
@@ -35,6 +38,7 @@ from crewd.reconcile.control import Control
 from crewd.reconcile.known_tokens import KnownTokens
 from crewd.reconcile.loop import Loop, World
 from crewd.reconcile.offering import Offering
+from crewd.reconcile.port import Renderer
 from crewd.reconcile.recorder import Recorder
 from crewd.reconcile.reporting import Reporting
 from crewd.reconcile.resetting import Resetting
@@ -49,6 +53,7 @@ from crewd.store import SqlAudit, SqlReports, SqlRestartEvents, SqlTokens, store
 from crewd.store.configurations import SqlConfigurations
 from crewd.supervisord import generation
 from crewd.supervisord.applier import ApplyChild
+from crewd.supervisord.apply_socket import ApplySocket
 from crewd.supervisord.client import AsyncClient, Client
 from crewd.supervisord.journal import Journal
 from crewd.supervisord.launcher import SupervisordLauncher
@@ -85,6 +90,7 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
     try:
         home = home_from(environ)
         path = str(Path(config or home.config).absolute())
+        _refuse_anothers(home)
         with locked(home.lock):
             leaving = asyncio.run(_run(home, path, service, environ))
     except ConfigError as error:
@@ -96,23 +102,45 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
     return leaving.code
 
 
-def _wanted(path: str) -> Wanted | None:
+def _refuse_anothers(home: Home) -> None:
+    """As root, follow nothing that another user may have put into the daemon's own directory."""
+    owner = Self.owning(home.lib).uid
+    if os.geteuid() == 0 != owner:
+        name = USERS.find(str(owner)) or f"uid {owner}"
+        raise TargetError(f"cannot run as root: {home.lib} belongs to {name}; under systemd: systemctl start crewd")
+
+
+def _wanted(path: str, home: Home, owner: SupervisordOwner | None) -> Wanted | None:
     """Return what the file says to the daemon; what is wrong with it is for crewd-apply to say."""
     try:
-        loaded = load(path)
+        loaded = load(path, Self.owning(home.engine))
         places = {name: Place(worker.place.file, worker.place.line) for name, worker in loaded.crew.workers.items()}
-        return wanted_of(loaded.spec, places, joining(loaded.crew))
+        return _owned(wanted_of(loaded.spec, places, joining(loaded.crew)), owner)
     except Exception:  # noqa: BLE001 - whatever a file does to the loader, the daemon goes on with what it has
         return None
 
 
+def _owned(wanted: Wanted, owner: SupervisordOwner | None) -> Wanted:
+    """Return it as whoever started the daemon says, where they do."""
+    return wanted if owner is None else replace(wanted, owner=owner)
+
+
+def _renderer(home: Home, path: str, environ: Mapping[str, str], apply_socket: str) -> Renderer:
+    if not apply_socket:
+        return ApplyChild(path, environ)
+    if path != home.config:
+        raise TargetError(f"cannot run on {path}: crewd-apply at {apply_socket} reads {home.config}")
+    return ApplySocket(apply_socket)
+
+
 async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[str, str]) -> Exit:
-    read = await asyncio.to_thread(_wanted, path)
+    around = surrounded_by(environ)
+    read = await asyncio.to_thread(_wanted, path, home, around.owner)
     memory, clock, calls = Memory(home.memory), SystemClock(), Calls()
     file = read.spec.daemon if read and read.spec else memory.settings() or DaemonSpec()
     settings = settings_from(file, environ)
     store = store_of(settings.database, home)
-    configurations, renderer = SqlConfigurations(store), ApplyChild(path, environ)
+    configurations, renderer = SqlConfigurations(store), _renderer(home, path, environ, around.apply_socket)
     offering = Offering(configurations, renderer, lambda: generation.current(home) is not None, clock)
     world = World(
         engine=AsyncClient(Client(home.engine_socket, RPC_DEADLINE_SEC), calls.timed),
@@ -130,9 +158,10 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         for told in changes:
             told()
 
-    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path), service.beat_sec, memory.recall(), remember)
+    last = _owned(memory.recall() or Wanted(), around.owner)
+    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path, home, around.owner), service.beat_sec, last, remember)
     _listen_to_signals(loop)
-    view = _view(loop, world, store)
+    view = _view(loop, world, store, Self.owning(home.engine).uid)
     control = Control(loop, view, world.engine)
     reports = SqlReports(store)
     reporting = Reporting(view, reports, clock, boottime)
@@ -189,7 +218,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         await store.close()
 
 
-def _configuring(loop: Loop, stored: SqlConfigurations, renderer: ApplyChild, clock: SystemClock) -> Configuring:
+def _configuring(loop: Loop, stored: SqlConfigurations, renderer: Renderer, clock: SystemClock) -> Configuring:
     def places() -> Mapping[str, Place]:
         return loop.supervision.wanted.places
 
@@ -202,7 +231,7 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _view(loop: Loop, world: World, store: Store) -> View:
+def _view(loop: Loop, world: World, store: Store, supervisord_uid: int) -> View:
     """Return all that is shown, the recorder included."""
     supervision, totals = loop.supervision, Totals()
 
@@ -214,7 +243,7 @@ def _view(loop: Loop, world: World, store: Store) -> View:
         return None if spec is None else Retention(spec.daemon.retention_sec, spec.daemon.retention_bytes)
 
     recorder = Recorder(world.journal, store, world.engine, world.clock, totals, may_tell=may_tell, retention=retention)
-    return View(loop.crew, supervision, loop.applies, totals, recorder)
+    return View(loop.crew, supervision, loop.applies, totals, recorder, supervisord_uid=supervisord_uid)
 
 
 def _audit_retention(view: View) -> Retention | None:

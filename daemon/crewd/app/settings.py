@@ -4,13 +4,38 @@ The environment goes before the file. Of a file that is broken, what it said whe
 """
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from crewd.config import quantities
 from crewd.errors import ConfigError, Problem, TargetError
-from crewd.model.spec import DaemonSpec
+from crewd.model.spec import DaemonSpec, SupervisordOwner
 
 LISTEN, DATABASE = "CREWD_LISTEN", "CREWD_DATABASE_URL"
+OWNER, APPLY_SOCKET = "CREWD_SUPERVISORD", "CREWD_APPLY_SOCKET"
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounded:
+    """What whoever started the daemon says of the processes around it: systemd's units do."""
+
+    owner: SupervisordOwner | None = None
+    """Who starts supervisord, whatever the file says; None: as the file says."""
+    apply_socket: str = ""
+    """Where ``crewd-apply`` is asked; empty: it is run as a child."""
+
+
+def surrounded_by(environ: MutableMapping[str, str]) -> Surrounded:
+    """Return it; the variables are taken out of ``environ``. Raises TargetError where one is wrong."""
+    owner, apply_socket = environ.pop(OWNER, ""), environ.pop(APPLY_SOCKET, "")
+    return Surrounded(_owner(owner) if owner else None, apply_socket)
+
+
+def _owner(text: str) -> SupervisordOwner:
+    try:
+        return SupervisordOwner(text)
+    except ValueError:
+        known = " or ".join(SupervisordOwner)
+        raise TargetError(f"cannot use {OWNER}: must be {known}, not {text!r}") from None
 
 
 def settings_from(file: DaemonSpec, environ: MutableMapping[str, str]) -> DaemonSpec:

@@ -10,7 +10,7 @@ verifies with supervisor's own parser, writes a generation, swaps the symlink, a
    admitted by the rules of the file. What was offered last is kept beside the generations, for an apply by hand.
 4. It never runs as anybody but its caller.
 5. One JSON object on standard output. Exit 78 with one line per mistake on standard error where the configuration is
-   wrong, 1 with one line where anything else is.
+   wrong, 1 with one line where anything else is. With ``--serve`` all three go over a socket (``serving``).
 """
 
 import gc
@@ -19,11 +19,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
+from crewd.apply import drop_in, serving
 from crewd.apply.admitting import Admitted, admit
 from crewd.config import Loaded, load
 from crewd.config.home import home_from
@@ -35,6 +36,7 @@ from crewd.model.spec import CrewSpec
 from crewd.policy.plan import Plan, plan
 from crewd.reconcile.port import EngineAbsent, EngineFault
 from crewd.supervisord import generation
+from crewd.supervisord.apply_socket import Answer, Request
 from crewd.supervisord.client import Client
 from crewd.supervisord.render import Rendering, control_text, fixed_sections, render
 from crewd.supervisord.surroundings import Surroundings, gather
@@ -164,23 +166,33 @@ def _warnings(before: str | None, now: str, *, running: bool) -> tuple[str, ...]
     is_flag=True,
     help="Read the workers made over the API from standard input; otherwise those of the last time stay.",
 )
-def main(config_path: str | None, *, check_only: bool, api_workers: bool) -> None:
+@click.option("--serve", is_flag=True, help="Answer the one request on the socket that standard input is, for systemd.")
+def main(config_path: str | None, *, check_only: bool, api_workers: bool, serve: bool) -> None:
     """Render the configuration, verify it, put it in force and tell the engine."""
     gc.disable()  # a short life
     os.umask(0o077)
+    if serve:
+        serving.serve(sys.stdin.fileno(), home_from(os.environ), lambda asked, text: _answer(config_path, asked, text))
+        return
+    offered = sys.stdin.buffer.read(OFFERS_BYTES + 1) if api_workers else None
+    answer = _answer(config_path, Request.CHECK if check_only else Request.APPLY, offered)
+    click.echo(answer.output, nl=bool(answer.output))
+    click.echo(answer.complaint, err=True, nl=bool(answer.complaint))
+    sys.exit(answer.code)
+
+
+def _answer(config_path: str | None, asked: Request, offered: bytes | None) -> Answer:
+    """Do it, and return what came of it; ``offered`` None: the workers made over the API stay as they were."""
     try:
         home = home_from(os.environ)
         source = config_path or home.config
-        offers = _read_offers() if api_workers else None
-        click.echo(json.dumps(_checked(source, home, offers) if check_only else _applied(source, home, offers)))
+        offers = None if offered is None else _decoded(offered)
+        found = _checked(source, home, offers) if asked is Request.CHECK else _applied(source, home, offers)
+        return Answer(0, json.dumps(found))
     except ConfigError as mistakes:
-        _fail(str(mistakes), EXIT_CONFIG)
+        return Answer(EXIT_CONFIG, complaint=str(mistakes))
     except (CrewdError, OSError) as cause:
-        _fail(" ".join(str(cause).split("\n")), 1)
-
-
-def _read_offers() -> tuple[Offer, ...]:
-    return _decoded(sys.stdin.buffer.read(OFFERS_BYTES + 1))
+        return Answer(1, complaint=" ".join(str(cause).split("\n")))
 
 
 def _decoded(text: bytes) -> tuple[Offer, ...]:
@@ -214,9 +226,10 @@ def _applied(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
         admitted, warnings = _admitted(source, home, offered)
         outcome = apply(admitted.spec, admitted.surroundings, home, source)
         generation.keep_offers(home, encode(offered))
-        return outcome.to_json(warnings, admitted.rulings)
+        return _with_drop_in(outcome, admitted.spec, home).to_json(warnings, admitted.rulings)
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
+def _with_drop_in(outcome: Outcome, spec: CrewSpec, home: Home) -> Outcome:
+    """Let systemd know what the crew needs, where it is the system's own; what fails there undoes nothing."""
+    warning = drop_in.put(drop_in.needed(spec)) if home == Home() else ""
+    return replace(outcome, warnings=(*outcome.warnings, warning)) if warning else outcome

@@ -78,7 +78,7 @@ def _check_key(name: str, key: HmacKey, setting: Setting) -> None:
     if key.role is Role.ADMIN and key.workers:
         setting.spot.refuse(f"{name}: an admin is not limited to some workers: remove workers, or make it an operator")
     try:
-        read_secret(key.secret_file)
+        read_secret(key.secret_file, setting.spot.node.place.file)
     except OSError as cause:
         setting.spot.warn(f"{name}: {key.secret_file} cannot be read now: {cause.strerror}; the key lets nobody in")
     except ValueError as why:

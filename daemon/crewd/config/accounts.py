@@ -5,6 +5,7 @@ import os
 import pwd
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 def _user(text: str) -> str:
@@ -36,7 +37,7 @@ GROUPS = Database("group", _group)
 
 @dataclass(frozen=True, slots=True)
 class Self:
-    """Who reads the configuration, and so who supervisord will run as."""
+    """Who supervisord runs as: whoever puts the configuration in force."""
 
     uid: int
     gid: int
@@ -45,6 +46,15 @@ class Self:
     def now(cls) -> "Self":
         """Return the process's own ids."""
         return cls(os.geteuid(), os.getegid())
+
+    @classmethod
+    def owning(cls, directory: str) -> "Self":
+        """Return whose supervisord it is that keeps its state there; where nothing is there, it will be our own."""
+        try:
+            found = Path(directory).stat()
+        except OSError:
+            return cls.now()
+        return cls(found.st_uid, os.getegid() if found.st_uid == os.geteuid() else found.st_gid)
 
     def may_be_user(self, name: str) -> bool:
         """Return whether a worker can be started as this user: root may be anybody, others only themselves."""

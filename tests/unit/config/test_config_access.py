@@ -223,6 +223,24 @@ def test_root_lends_a_secret_to_the_group_that_crewd_runs_as(mode: int, owner: t
     assert fault_of(os.stat_result((0o100640, 1, 1, 1, 0, 0, 32, 0, 0, 0)), 0, 0) is not None
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to a group")
+@pytest.mark.parametrize(("mode", "fine"), [(0o640, True), (0o644, False), (0o600, False)])
+def test_root_lends_what_it_lends_the_configuration_for(tmp_path: Path, mode: int, fine: bool) -> None:
+    """Where crewd is not root, root puts the file in force for it: whoever may read that is who it is lent to."""
+    config, secret = tmp_path / "crewd.yaml", tmp_path / "secret"
+    secret.write_text("0" * 64)
+    config.touch()
+    for file, bits in ((secret, 0o640), (config, mode)):
+        file.chmod(bits)
+        os.chown(file, 0, 900)
+
+    if fine:
+        assert read_secret(str(secret), str(config)) == b"0" * 64
+    else:
+        with pytest.raises(ValueError, match="others may read it"):
+            read_secret(str(secret), str(config))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_somebody_else_s_file_holds_no_secret(tmp_path: Path) -> None:
     """They could change it."""

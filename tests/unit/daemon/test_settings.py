@@ -2,10 +2,10 @@
 
 import pytest
 
-from crewd.app.settings import settings_from
+from crewd.app.settings import Surrounded, settings_from, surrounded_by
 from crewd.errors import ConfigError, TargetError
 from crewd.model.access import Tls
-from crewd.model.spec import DaemonSpec
+from crewd.model.spec import DaemonSpec, SupervisordOwner
 
 FILE = DaemonSpec(listen="127.0.0.1:3001", database="postgresql://a@b/c")
 
@@ -54,3 +54,15 @@ def test_the_variable_opens_nothing_that_the_file_has_no_tls_for() -> None:
         ("CREWD_LISTEN", "0.0.0.0:3000 can be reached from else")
     ]
     assert secured.listen == "0.0.0.0:3000"
+
+
+def test_who_starts_the_daemon_says_what_is_around_it() -> None:
+    """And no child learns of it; without a word nothing is said."""
+    environ = {"CREWD_SUPERVISORD": "external", "CREWD_APPLY_SOCKET": "/run/a.sock", "PATH": "/bin"}
+    around = surrounded_by(environ)
+
+    assert (around.owner, around.apply_socket) == (SupervisordOwner.EXTERNAL, "/run/a.sock")
+    assert environ == {"PATH": "/bin"}
+    assert surrounded_by({}) == Surrounded()
+    with pytest.raises(TargetError, match="cannot use CREWD_SUPERVISORD: must be own or external, not 'mine'"):
+        surrounded_by({"CREWD_SUPERVISORD": "mine"})

@@ -1,0 +1,73 @@
+"""What a service manager hears of supervisord, from either loop, and what it hears where there is no engine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import ENGINE_EDITIONS, Program, Supervisord, wait_for
+from harness.daemon import NotifySocket
+from harness.editions import Edition
+from harness.processes import environment_of
+
+SLEEP = Program("web-0", ("/bin/sleep", "1000"))
+GIVEN = {"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1", "INVOCATION_ID": "f00", "JOURNAL_STREAM": "8:1"}
+BEAT_SEC = 15.0
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[NotifySocket]:
+    """The manager's end."""
+    manager = NotifySocket(str(tmp_path / "notify"))
+    yield manager
+    manager.close()
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_the_manager_hears_of_a_life(edition: Edition, manager: NotifySocket) -> None:
+    """Ready, beats, and the end; a reload is not the end. No worker hears of the manager."""
+    with Supervisord(edition, [SLEEP], environment={**GIVEN, "NOTIFY_SOCKET": manager.path}) as server:
+        wait_for(lambda: manager.said() == ["READY"], what=manager.lines)
+        assert not environment_of(server.pid_of("web-0")).keys() & {*GIVEN, "NOTIFY_SOCKET"}
+        wait_for(manager.beats, BEAT_SEC, manager.lines)
+        assert manager.status() == "1 of 1 programs running"
+
+        server.reload()
+        wait_for(lambda: manager.said() == ["READY", "READY"], what=manager.lines)
+        server.stop()
+
+    assert manager.said() == ["READY", "READY", "STOPPING"]
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])
+def test_a_supervisord_without_an_engine_is_heard_of_too(edition: Edition, manager: NotifySocket) -> None:
+    """It restarts programs by its own means, and is no reason for the manager to kill it."""
+    with Supervisord(edition, start=False, environment={"NOTIFY_SOCKET": manager.path}) as server:
+        server.healthy = False
+        server.write([SLEEP])
+        os.unlink(server.home.table)
+        server.start()
+        wait_for(lambda: manager.said() == ["READY"], what=manager.lines)
+        wait_for(manager.beats, BEAT_SEC, manager.lines)
+        server.stop()
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])
+def test_a_manager_that_is_gone_holds_nothing_up(edition: Edition, tmp_path: Path) -> None:
+    """Nobody listens there."""
+    with Supervisord(edition, [SLEEP], environment={"NOTIFY_SOCKET": str(tmp_path / "nobody")}) as server:
+        server.wait_state("web-0", "RUNNING")
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])
+def test_without_a_rendering_it_ends_with_78(edition: Edition) -> None:
+    """Another try would end the same; it says what is missing."""
+    with Supervisord(edition, start=False) as server:
+        Path(server.home.supervisord_conf).unlink(missing_ok=True)
+        status = server.nursery.wait(server.start(ready=False))
+        said = server.output()
+
+    assert os.waitstatus_to_exitcode(status) == 78
+    assert said.startswith(f"cannot start supervisord: {server.home.supervisord_conf} is missing")
