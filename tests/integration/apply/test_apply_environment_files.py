@@ -122,7 +122,9 @@ def test_links_are_followed_as_the_kernel_follows_them(file: Path, tmp_path: Pat
     (tmp_path / "sticky" / "link").symlink_to("../app/../app/env")
     (tmp_path / "loop").symlink_to("loop")
 
-    assert changeable(f"{tmp_path}/sticky/link", root) == ""
+    (tmp_path / "absolute").symlink_to(f"{tmp_path}/sticky/link")
+
+    assert changeable(f"{tmp_path}/absolute", root) == ""
     os.chown(tmp_path / "sticky" / "link", NOBODY.pw_uid, -1, follow_symlinks=False)
     assert changeable(f"{tmp_path}/sticky/link", root) == f"{tmp_path}/sticky/link"
     assert changeable(f"{tmp_path}/loop", root) == ""
