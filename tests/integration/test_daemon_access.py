@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,7 +239,11 @@ def test_a_worker_may_open_the_socket_and_ask_nothing_of_others(port: int) -> No
     ("language", "program"), [("python", [PYTHON, "-c"]), ("sh", ["bash", "-euo", "pipefail", "-c"])]
 )
 def test_the_manual_s_recipes_sign(daemon: Daemon, port: int, language: str, program: list[str]) -> None:
-    """As they stand there, but for the host and where the secret is; each signs anew, so it may be run again."""
+    """As they stand there, but for the host and where the secret is; each signs anew, so it may be run again.
+
+    And for the clock, which is as far ahead as it may be: so nobody waits until what was signed is of after the start.
+    """
+    listening = time.time()
     secret_file = Path(daemon.root, "deploy.key")
     secret_file.write_text("0123456789abcdef" * 4 + "\n")
     secret_file.chmod(0o600)
@@ -247,9 +252,12 @@ def test_the_manual_s_recipes_sign(daemon: Daemon, port: int, language: str, pro
     daemon.write({"web": SLEEPER}, crewd=own)
     daemon.reload()
     [text] = re.findall(rf"```{language}\n(.*?hmac.*?)```", MANUAL, re.DOTALL)
-    for old, new in (("127.0.0.1:3000", f"127.0.0.1:{port}"), ("/etc/crewd/deploy.key", str(secret_file))):
+    ahead = {"python": ("time.time()", "time.time() + 30"), "sh": ("date +%s", "date -d '+30 seconds' +%s")}
+    own_words = (("127.0.0.1:3000", f"127.0.0.1:{port}"), ("/etc/crewd/deploy.key", str(secret_file)), ahead[language])
+    for old, new in own_words:
         assert old in text
         text = text.replace(old, new)
+    wait_for(lambda: time.time() > listening + 1)
     for _ in range(2):
         ran = subprocess.run([*program, text], capture_output=True, text=True, check=False, timeout=60)
         assert ran.returncode == 0, ran.stderr

@@ -28,6 +28,7 @@ from crewd.api.ports import Ports
 from crewd.api.refusals import Refusal, Refused, too_much
 from crewd.api.rules import Rulebook, Rules
 from crewd.api.runners import Runners
+from crewd.api.signed_bodies import SignedBodies
 from crewd.errors import StoreError
 from crewd.model.access import Access, How, Principal, Role
 from crewd.policy.access import permits, strongest
@@ -39,8 +40,6 @@ from crewd.reconcile.tokens import digest_of, id_of
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FAILURES, FAILURES_SEC = 10, 60.0
 """So many wrong credentials a client may show within so long."""
-SIGNED_AT_ONCE = 16
-"""So many bodies are read at once to see whether they are signed."""
 MACHINE = frozenset({0, os.geteuid()})
 """Who is admin because of who they are on this machine: root, and the user that crewd runs as."""
 _SHOW = "show a token (Authorization: Bearer crw_…), or sign the request"
@@ -95,7 +94,7 @@ class Admission:
         self._runners = Runners(rulebook, ports.view.crew.running, ports.boot)
         self._failures = Limiter(FAILURES, FAILURES_SEC)
         self._signatures = Signatures(ports.wall())
-        self._reading = 0
+        self._bodies = SignedBodies()
 
     async def admit(self, scope: Scope, access: Access, door: Door, whole: Whole) -> Principal:
         """Return who asks; raises Refused where they may not. Who it was is in the scope's state then, too."""
@@ -128,18 +127,22 @@ class Admission:
             raise
         if found is None:
             return None
-        wait = self._failures.wait_sec(await self._limited(request, door), self._ports.boot())
-        if wait:
-            seconds = math.ceil(wait)
-            raise too_much(f"cannot let you in: too many wrong credentials, try again in {seconds} s", seconds)
+        limited = await self._limited(request, door)
         try:
+            self._check_failures(limited)
             if isinstance(found, ShownToken):
                 return self._by_token(request, found)
-            return await self._by_signature(request, found, whole)
+            return await self._by_signature(request, found, limited, whole)
         except Refused as refused:
-            if refused.refusal.status == _UNAUTHORIZED:
-                await self._count(request, door)
+            request.scope["state"]["details"] = _claimed(found, request.rules)
+            if refused.refusal.status in _FAILED:
+                self._failures.count(limited, self._ports.boot())
             raise
+
+    def _check_failures(self, limited: str) -> None:
+        if wait := self._failures.wait_sec(limited, self._ports.boot()):
+            seconds = math.ceil(wait)
+            raise too_much(f"cannot let you in: too many wrong credentials, try again in {seconds} s", seconds)
 
     async def _count(self, request: Request, door: Door) -> None:
         self._failures.count(await self._limited(request, door), self._ports.boot())
@@ -170,26 +173,31 @@ class Admission:
             raise unknown(f"the token {token.token_id} is {'expired' if token.revoked_at is None else 'revoked'}")
         return Principal(name, How.TOKEN, token.role, token.workers, source=request.source)
 
-    async def _by_signature(self, request: Request, found: ShownSignature, whole: Whole) -> Principal:
-        signed = found.signed
+    async def _by_signature(self, request: Request, found: ShownSignature, limited: str, whole: Whole) -> Principal:
+        signed, now = found.signed, self._ports.wall()
+        if (doubt := self._signatures.doubt(signed, now)) is not None:
+            raise self._doubted(doubt, now)
         key = request.rules.keys.get(signed.key)
         if key is None:
             raise unknown(Verdict.FORGED)  # as where it does not fit: which keys there are is not told
-        if not self._signatures.timely(signed, self._ports.wall()):
-            raise unknown(Verdict.UNTIMELY)
-        if self._reading >= SIGNED_AT_ONCE:
-            raise too_much(f"cannot answer: {SIGNED_AT_ONCE} signed requests are being read")
-        self._reading += 1
-        try:
+        with self._bodies.reading(limited):
             question = Question(request.scope["method"], _target(request.scope), await whole())
-        finally:
-            self._reading -= 1
-        verdict = self._signatures.judge(key.secret, signed, question, self._ports.wall())
-        if verdict is Verdict.FULL:
-            raise too_much(f"cannot let you in: {verdict}")
+        now = self._ports.wall()
+        verdict = self._signatures.judge(key.secret, signed, question, now)
         if verdict is not Verdict.GOOD:
-            raise unknown(verdict)
+            raise self._doubted(verdict, now)
         return Principal(f"hmac {signed.key}", How.HMAC, key.role, key.workers, source=request.source)
+
+    def _doubted(self, verdict: Verdict, now: float) -> Refused:
+        """Return the no to a signature; one that may be right is no failure of whoever shows it."""
+        match verdict:
+            case Verdict.EARLY:
+                seconds = math.ceil(self._signatures.since - now)
+                return too_much(f"cannot let you in: {verdict}, in {seconds} s", seconds)
+            case Verdict.FULL:
+                return too_much(f"cannot let you in: {verdict}")
+            case _:
+                return unknown(verdict)
 
     def _by_certificate(self, request: Request) -> Principal | None:
         """Return whom a verified certificate names; None where there is none, or a page of another site uses it."""
@@ -228,7 +236,16 @@ class Admission:
         return strongest(groups[gid] for gid in await request.caller.groups() if gid in groups)
 
 
-_UNAUTHORIZED = 401
+_FAILED = frozenset({401, 413, 422})
+"""What counts as wrong credentials: also a body that is too large, broken off or late, of an unknown signature."""
+
+
+def _claimed(found: ShownToken | ShownSignature, rules: Rules) -> dict[str, str]:
+    """Return as whom somebody wanted to be let in who was not, for the audit: nothing that may be a secret."""
+    if isinstance(found, ShownSignature):
+        return {"key": found.signed.key} if found.signed.key in rules.keys else {}
+    token_id = id_of(found.text)
+    return {} if token_id is None else {"token_id": token_id}
 
 
 def _check_host(headers: Headers, hosts: frozenset[str]) -> None:

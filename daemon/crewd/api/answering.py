@@ -60,10 +60,19 @@ async def of_nobody(_request: Request, _error: Exception) -> Response:
     return refused(INTERNAL)
 
 
-def problems(errors: Sequence[Any]) -> Refusal:
-    """Return the no to parameters and bodies that the validation did not like."""
-    lines = [_problem(cast("Mapping[str, Any]", one)) for one in errors]
+def problems(errors: Sequence[Any], content_type: str | None) -> Refusal:
+    """Return the no to parameters and bodies that the validation did not like; ``content_type``: the request's."""
+    found = [cast("Mapping[str, Any]", one) for one in errors]
+    if any(one["loc"][0] == "body" for one in found) and not _is_json(content_type):
+        message = f"cannot read the request: send its body as JSON, with the header Content-Type: {JSON}"
+        return Refusal(422, "VALID_001", message)
+    lines = [_problem(one) for one in found]
     return Refusal(422, "VALID_001", f"cannot read the request: {lines[0]}", {"problems": lines})
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    return media_type == JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
 def _problem(one: Mapping[str, Any]) -> str:

@@ -134,6 +134,6 @@ async def known_parameters(request: Request) -> None:
         raise invalid(f"cannot read the request: there is no parameter {', '.join(unknown)} here", known=sorted(known))
 
 
-async def _of_validation(_request: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     errors = error.errors() if isinstance(error, RequestValidationError) else ()
-    return refused(problems(errors))
+    return refused(problems(errors, request.headers.get("content-type")))

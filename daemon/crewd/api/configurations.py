@@ -121,7 +121,9 @@ class ConfigurationHandlers:
     async def delete_configuration(self, request: Request, worker_id: WorkerId, if_match: IfMatch = None) -> Response:
         """Stop the worker as any stop does, and forget what was configured."""
         within(request.state.principal, (worker_id,))
+        request.state.details = {"worker_id": worker_id}
         change = await self._ports.configuring.remove(worker_id, _revisions(if_match))
+        request.state.details["revision"] = change.configuration.revision
         removed = self._shapes.shape(Shown(worker_id, change.configuration), _role(request))
         removed.update(in_force=False, shadowed=False, problems=(), applied=applied_shape(change.applied))
         return _answer(removed)
@@ -133,6 +135,7 @@ class ConfigurationHandlers:
     def _changed(
         self, request: Request, change: Change, status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
+        request.state.details["revision"] = change.configuration.revision
         shown = Shown(change.configuration.worker_id, change.configuration)
         shape = {**self._shapes.shape(shown, _role(request)), "applied": applied_shape(change.applied)}
         return _answer(shape, status, headers, change.configuration.revision)
@@ -182,7 +185,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     number = float(text)
     if isinf(number):
-        raise ValueError(f"{text[:20]} is too large")
+        raise ValueError("a number is too large")
     return number
 
 

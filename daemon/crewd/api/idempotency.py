@@ -5,15 +5,14 @@ Rules:
 1. The same key from the same principal for the same request gives the first answer again. For another request it is
    refused, and so it is while the first is under way: two at once are one.
 2. Once it has begun it is not given up when whoever asked hangs up: they will ask again for how it ended.
-3. What was not done is not kept: a 5xx, what was not let in, what came too fast. What was done and has no answer that
-   may be kept, a stream or a secret, is not done again.
+3. What was not done is not kept: a 5xx, what was not let in, what came too fast, what no route is for. What was done
+   and has no answer that may be kept, a stream or a secret, is not done again.
 """
 
 import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,7 +53,7 @@ class Idempotency:
             await _again(_checked(known, request, key), send)
             return
         self._answers.begin(name, request)
-        taking = _Taking(send, scope["state"])
+        taking = _Taking(send, scope)
         try:
             await self._app(scope, _once(body), taking.send)
         finally:
@@ -70,9 +69,9 @@ class Idempotency:
 class _Taking:
     """Passes an answer on, and takes it down."""
 
-    def __init__(self, send: Send, state: Mapping[str, Any]) -> None:
+    def __init__(self, send: Send, scope: Scope) -> None:
         self._send = send
-        self._state = state
+        self._scope = scope
         self._status = 0
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._body: bytes | None = b""
@@ -98,8 +97,8 @@ class _Taking:
     @property
     def done(self) -> bool:
         """Whether anything was done that must not be done twice, or said no to for good."""
-        failed = self._status >= _FAILED and not self._state.get(WAS_DONE, False)
-        if self._status in NOT_DONE or failed or not self._status:
+        failed = self._status >= _FAILED and not self._scope["state"].get(WAS_DONE, False)
+        if self._status in NOT_DONE or failed or not self._status or self._scope.get("route") is None:
             return False
         return self.answer() is not None or self._status < _REFUSED
 

@@ -6,11 +6,12 @@ What is known of a key, in words:
 - ANSWERED: it has, and the answer is kept.
 - DONE: it was done, but its answer is not kept: a stream, one that holds a secret, one that is too large.
 
-A key is forgotten after KEPT_SEC, or where it is the oldest of too many, and at once where nothing was done.
+A key is forgotten after KEPT_SEC, and at once where nothing was done. Where there are too many, the oldest goes of
+whoever has the most: nobody's keys are forgotten for another's.
 """
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -106,9 +107,13 @@ class KeptAnswers:
             self.forget(name)
 
     def _make_room(self) -> None:
-        """Let the oldest go that are not under way; those are as few as requests at once."""
-        while len(self._known) > self._count_most or self.bytes > self._bytes_most:
-            oldest = next((name for name, known in self._known.items() if not known.under_way), None)
-            if oldest is None:
+        """Let some go that are not under way; those are as few as requests at once."""
+        while (many := len(self._known) > self._count_most) or self.bytes > self._bytes_most:
+            shares: Counter[str] = Counter()
+            for (who, _), known in self._known.items():
+                if not known.under_way:
+                    shares[who] += 1 if many else known.size
+            if not shares:
                 return
-            self.forget(oldest)
+            [(most, _)] = shares.most_common(1)
+            self.forget(next(name for name, known in self._known.items() if name[0] == most and not known.under_way))

@@ -8,14 +8,13 @@
 | NOT_FOUND, METHOD | 404, 405 | no such path; not in this way |
 | WORKER_001 | 404 | no such worker, instance or label |
 | WORKER_002 | 409 | there is a worker of that name |
-| WORKER_003 | 409 | the file has it, or crewd-apply left it out: it cannot be changed, or started, so |
+| WORKER_003 | 409 | as things are: the file has it, crewd-apply left it out, or somebody else wanted something else |
 | WORKER_004 | 422 | there is no command to run |
 | WORKER_006 | 412 | it was changed since it was looked at |
 | TOKEN_001 | 404 | no such token |
 | TOKEN_002 | 409 | too many tokens |
 | IDEMPOTENCY_001 | 422 | the key was used for another request |
 | IDEMPOTENCY_002, 003 | 409 | the first is under way; it was done, and its answer not kept |
-| WORKER_003 | 409 | somebody else wanted something else meanwhile |
 | WORKER_005 | 500 | a start that was waited for failed |
 | NOT_ACCEPTABLE | 406 | it is not to be had in the form that Accept asks for |
 | LOG_001 | 404 | there is no output to read |

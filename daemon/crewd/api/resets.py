@@ -36,7 +36,7 @@ RATE_SEC = 60.0
 RESTARTS, RESTARTS_MOST = 100, 1000
 NAMES_MOST = 1000
 INCOMPLETE = "RESET_001"
-BAD_GATEWAY = 502
+ACCEPTED, BAD_GATEWAY = 202, 502
 
 Workers = Annotated[
     list[str], Query(max_length=NAMES_MOST, description="Only restarts of these workers.", examples=[["web"]])
@@ -101,7 +101,7 @@ class Resets:
         asked = Asked(principal.name, principal.source, body.user, body.reason, waiting)
         outcome = await self._ports.resetting.reset(worker_id, asked)
         request.state.was_done = True
-        return Response(encoded(_answered(outcome)), 200 if not outcome.failed else BAD_GATEWAY, media_type=JSON)
+        return Response(encoded(_answered(outcome)), _status(outcome), media_type=JSON)
 
     def _slow_down(self, principal: Principal) -> None:
         after_sec = self._rate.take(_client(principal), time.monotonic())
@@ -115,6 +115,12 @@ def _client(principal: Principal) -> str:
         return f"uid {principal.uid}"
     address = principal.source.rpartition(":")[0] or principal.source
     return f"{principal.how} {address}" if principal.role is None else f"{principal.how} {principal.name}"
+
+
+def _status(outcome: Outcome) -> int:
+    if outcome.failed:
+        return BAD_GATEWAY
+    return ACCEPTED if outcome.late else 200
 
 
 def _answered(outcome: Outcome) -> dict[str, Any]:

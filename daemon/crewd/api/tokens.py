@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,8 +29,19 @@ PRIVATE = {"cache-control": "no-store"}
 Glob = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._*?\[\]!-]+$")]
 
 
+LIMITED: dict[str, JsonValue] = {
+    "anyOf": [
+        {"properties": {"role": {"enum": [role.value for role in Role if role is not Role.ADMIN]}}},
+        {"properties": {"workers": {"maxItems": 0}}},
+    ]
+}
+"""For some workers alone is whoever is no admin."""
+
+
 class NewToken(Body):
     """What it is for: a role, perhaps for some workers alone, perhaps for some time."""
+
+    model_config = ConfigDict(json_schema_extra=LIMITED)
 
     role: Annotated[Role, Field(examples=["operator"])]
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["deployment"])]
@@ -78,6 +89,8 @@ class TokenRoutes:
         The answer is the only place where it ever stands.
         """
         principal = _unlimited(request, "create a token")
+        if body.role is Role.ADMIN and body.workers:
+            raise invalid("cannot create a token: an admin is one for all workers; leave workers out, or say operator")
         now = self.ports.wall()
         expires_at = self._expiry(body.expires_in, now)
         if sum(token.valid(now) for token in self.ports.tokens.all()) >= TOKENS_MOST:
@@ -95,7 +108,8 @@ class TokenRoutes:
     ) -> Response:
         """Let a token be worth nothing from now on.
 
-        Where it was worth nothing already, nothing changes.
+        Where it was worth nothing already, nothing changes. While the database is away it is worth nothing to this
+        daemon, until it ends, and the answer says so: 202, and stored is false.
         """
         _unlimited(request, "revoke a token")
         ours = ID_PATTERN.fullmatch(token_id) is not None
@@ -104,8 +118,9 @@ class TokenRoutes:
         if token is None:
             message = f"cannot revoke {without_secrets(token_id)}: there is no such token; its id is asked for"
             raise Refused(Refusal(404, "TOKEN_001", message))
-        _tell(request, token, changed=changed)
-        return answer({**self._shape(token), "changed": changed})
+        stored = self.ports.tokens.stored(token_id)
+        _tell(request, token, changed=changed, stored=stored)
+        return answer({**self._shape(token), "changed": changed, "stored": stored}, 200 if stored else 202)
 
     def _expiry(self, text: str | None, now: float) -> float | None:
         if text is None:

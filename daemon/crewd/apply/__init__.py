@@ -26,6 +26,7 @@ import click
 
 from crewd.apply import drop_in, serving
 from crewd.apply.admitting import Admitted, admit
+from crewd.apply.environment_files import check_environment_files
 from crewd.config import Loaded, load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError, Problem, TargetError
@@ -39,7 +40,7 @@ from crewd.supervisord import generation
 from crewd.supervisord.apply_socket import Answer, Request
 from crewd.supervisord.client import Client
 from crewd.supervisord.render import Rendering, control_text, fixed_sections, render
-from crewd.supervisord.surroundings import Surroundings, gather
+from crewd.supervisord.surroundings import Surroundings, Where, gather
 from crewd.supervisord.verify import verify
 
 EXIT_CONFIG = 78
@@ -83,8 +84,12 @@ class Outcome:
 def load_here(source: str, home: Home) -> tuple[Loaded, Surroundings]:
     """Load the configuration and look up on this machine what it names; raises ConfigError with all mistakes."""
     found: list[Surroundings] = []
-    loaded = load(source, look=lambda spec, where: found.append(gather(spec, home, where)))
-    return loaded, found[0]
+
+    def look(spec: CrewSpec, where: Where) -> None:
+        found.append(gather(spec, home, where))
+        check_environment_files(spec, found[0], where)
+
+    return load(source, look=look), found[0]
 
 
 def check(spec: CrewSpec, surroundings: Surroundings, home: Home, source: str) -> Outcome:
@@ -119,9 +124,20 @@ def _switch(rendering: Rendering, home: Home) -> Outcome:
     if changed:
         generation.switch(home, rendering.name)
     engine, unconfirmed = _tell_or_undo(home, rendering.name, before)
-    generation.prune(home, frozenset({rendering.name, before or rendering.name}))
-    warnings = _warnings(conf_before, rendering.conf_text, running=engine is not None)
+    warnings = (
+        *_warnings(conf_before, rendering.conf_text, running=engine is not None),
+        *_tidied(home, frozenset({rendering.name, before or rendering.name})),
+    )
     return Outcome(rendering.name, changed, plan(old, rendering.table), engine, unconfirmed, warnings)
+
+
+def _tidied(home: Home, kept: frozenset[str]) -> tuple[str, ...]:
+    """Remove old generations; return a warning where that fails, for the new one is in force already."""
+    try:
+        generation.prune(home, kept)
+    except OSError as cause:
+        return (f"cannot remove old generations: {cause}; the new one is in force",)
+    return ()
 
 
 def _tell_or_undo(home: Home, name: str, before: str | None) -> tuple[Json | None, str]:
@@ -225,8 +241,18 @@ def _applied(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
         offered = _kept(home) if offers is None else offers
         admitted, warnings = _admitted(source, home, offered)
         outcome = apply(admitted.spec, admitted.surroundings, home, source)
+        answer = _with_drop_in(outcome, admitted.spec, home).to_json(warnings, admitted.rulings)
+        answer["warnings"] += _kept_offers(home, offered)
+        return answer
+
+
+def _kept_offers(home: Home, offered: Sequence[Offer]) -> tuple[str, ...]:
+    """Keep what was offered; return a warning where that fails, for it is in force already."""
+    try:
         generation.keep_offers(home, encode(offered))
-        return _with_drop_in(outcome, admitted.spec, home).to_json(warnings, admitted.rulings)
+    except OSError as cause:
+        return (f"cannot keep the workers made over the API for an apply by hand: {cause}; they are in force",)
+    return ()
 
 
 def _with_drop_in(outcome: Outcome, spec: CrewSpec, home: Home) -> Outcome:

@@ -3,14 +3,14 @@
 Rules:
 
 1. ``read`` returns the value or, having reported every mistake in it, raises Refused. It never stops at the first.
-2. Messages read "expects …, found …": what is wrong, and what to write instead.
+2. Messages read "expects …, found …": what is wrong, and what to write instead. What may be a secret is not repeated.
 3. Nothing is converted in silence: a number where text is due is refused, and so is a quoted number where one is due.
 """
 
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from crewd.config.report import Report
@@ -31,6 +31,18 @@ class Spot:
     node: Node
     path: str
     report: Report
+    secret: bool = False
+    """Whether what is written here may be a secret: a variable's value, a URL."""
+
+    @property
+    def found(self) -> str:
+        """Return the end of "expects …": what is there, as far as it may be told."""
+        told = not (self.secret and isinstance(self.node, ScalarNode))
+        return f", found {found(self.node)}" if told else ""
+
+    def hidden(self) -> "Spot":
+        """Return the same spot, of which no message repeats what is written."""
+        return replace(self, secret=True)
 
     def refuse(self, message: str) -> Refused:
         """Report the mistake, and return what to raise."""
@@ -41,7 +53,7 @@ class Spot:
         """Report that something else was expected."""
         if isinstance(self.node, ScalarNode) and self.node.is_null:
             return self.refuse(f"is empty: expects {words}")
-        return self.refuse(f"expects {words}, found {found(self.node)}")
+        return self.refuse(f"expects {words}{self.found}")
 
     def warn(self, message: str) -> None:
         """Report what is allowed and probably not meant."""
@@ -54,11 +66,11 @@ class Spot:
 
     def item(self, index: int, node: Node) -> "Spot":
         """Return the spot of a list's item."""
-        return Spot(node, f"{self.path}[{index}]", self.report)
+        return replace(self, node=node, path=f"{self.path}[{index}]")
 
     def below(self, key: str, node: Node) -> "Spot":
         """Return the spot of a mapping's value."""
-        return Spot(node, child(self.path, key), self.report)
+        return replace(self, node=node, path=child(self.path, key))
 
 
 class Kind(ABC, Generic[T]):

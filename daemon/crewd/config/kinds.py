@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from crewd.config import quantities
 from crewd.config.kind import Kind, Schema, Spot, one_of
-from crewd.config.tree import ScalarNode, found, shown
+from crewd.config.tree import ScalarNode, shown
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -132,7 +132,8 @@ class Text(Kind[str]):
         if not isinstance(node, ScalarNode) or node.is_null:
             raise spot.expects(self.words)
         if not (node.is_text or (self.numbers and node.is_number)):
-            raise spot.refuse(f'expects {self.words}, found {node.text}: write it in quotes, "{node.text}"')
+            example = "" if spot.secret else f', "{node.text}"'
+            raise spot.refuse(f"expects {self.words}{spot.found}: write it in quotes{example}")
         if fault := self.fault(node.text):
             raise spot.refuse(fault)
         if not re.fullmatch(self.pattern, node.text):
@@ -211,13 +212,13 @@ class Duration(Kind[float]):
         try:
             seconds = quantities.duration(node.text)
         except ValueError as cause:
-            raise spot.refuse(f"expects {self.words}, found {found(node)}: {cause}") from None
+            raise spot.refuse(f"expects {self.words}{spot.found}: {cause}") from None
         if seconds == inf and self.endless:
             return seconds
         if (seconds <= self.least) if self.above else (seconds < self.least):
             raise spot.expects(self.words)
         if seconds > self.most:
-            raise spot.refuse(f"is too long: at most {quantities.written_duration(self.most)}, found {found(node)}")
+            raise spot.refuse(f"is too long: at most {quantities.written_duration(self.most)}{spot.found}")
         return seconds
 
     def schema(self) -> Schema:
@@ -254,9 +255,9 @@ class Size(Kind[int]):
         try:
             count = quantities.size(node.text)
         except ValueError as cause:
-            raise spot.refuse(f"expects {self.words}, found {found(node)}: {cause}") from None
+            raise spot.refuse(f"expects {self.words}{spot.found}: {cause}") from None
         if count > self.most:
-            raise spot.refuse(f"is too large: at most {quantities.written_size(self.most)}, found {found(node)}")
+            raise spot.refuse(f"is too large: at most {quantities.written_size(self.most)}{spot.found}")
         return count
 
     def schema(self) -> Schema:
@@ -287,15 +288,14 @@ class Parsed(Kind[T]):
 
     def read(self, spot: Spot) -> T:
         """Hand the text to the function."""
+        spot = spot.hidden() if self.secret else spot
         node = spot.node
         if not isinstance(node, ScalarNode) or node.is_null:
             raise spot.expects(self.words)
         try:
             return self.parse(node.text)
         except ValueError as cause:
-            if self.secret:
-                raise spot.refuse(f"expects {self.words}: {cause}") from None
-            raise spot.refuse(f"expects {self.words}, found {found(node)}: {cause}") from None
+            raise spot.refuse(f"expects {self.words}{spot.found}: {cause}") from None
 
     def schema(self) -> Schema:
         """Return what was given."""

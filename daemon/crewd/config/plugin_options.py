@@ -5,7 +5,6 @@ secret is never repeated by a message.
 """
 
 import dataclasses
-import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from crewd.config.key import Key, Section
 from crewd.config.kind import Kind, Refused, Schema, Spot, read_items
 from crewd.config.kinds import AbsolutePath, Duration, Flag, Text, Whole
 from crewd.config.reading import read_section
-from crewd.config.tree import MappingNode, ScalarNode
+from crewd.config.tree import MappingNode
 from crewd.config.worker_kinds import Account, Command, Pairs
 from crewd.errors import PluginError
 from crewd.plugin import Form, Option, OptionError, option_of
@@ -40,10 +39,7 @@ class Secret(Kind[str]):
 
     def read(self, spot: Spot) -> str:
         """Read it; what was written instead is not told."""
-        node = spot.node
-        if not (isinstance(node, ScalarNode) and node.is_text and re.fullmatch(self.text.pattern, node.text)):
-            raise spot.refuse(f"expects {self.words}")
-        return self.text.read(spot)
+        return self.text.read(spot.hidden())
 
     def schema(self) -> Schema:
         """Return a string."""

@@ -7,7 +7,7 @@ from typing import Any
 from crewd.config.key import Alias, Key, Section
 from crewd.config.kind import Kind, Refused, Spot
 from crewd.config.report import Place
-from crewd.config.tree import MappingNode, Node, ScalarNode, found
+from crewd.config.tree import MappingNode, Node, ScalarNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def entries(spot: Spot, words: str) -> tuple[tuple[ScalarNode, Node], ...]:
     if isinstance(spot.node, MappingNode):
         return spot.node.entries
     if not (isinstance(spot.node, ScalarNode) and spot.node.is_null):
-        spot.refuse(f"expects {words}, found {found(spot.node)}")
+        spot.expects(words)
     return ()
 
 

@@ -157,7 +157,7 @@ class _Builder:
         if depth > DEPTH_MOST:
             raise _Unusable(place, path or "yaml", f"is nested more than {DEPTH_MOST} deep")
         if event.tag is not None:
-            self._report.error(place, path or "yaml", f"the tag {shown(event.tag)} is not allowed: remove it")
+            self._report.error(place, path or "yaml", "a tag is not allowed: remove it, or put the value in quotes")
         before = self._count
         self._grow(1, place, path)
         node: Node
@@ -173,7 +173,9 @@ class _Builder:
 
     def _alias(self, event: Any, place: Place, path: str) -> Node:
         if event.anchor not in self._anchors:
-            raise _Unusable(place, path or "yaml", f"the alias *{event.anchor} has no anchor &{event.anchor} before it")
+            raise _Unusable(
+                place, path or "yaml", "the alias has no anchor before it; a value that begins with * needs quotes"
+            )
         node, size = self._anchors[event.anchor]
         self._grow(size, place, path)
         return node

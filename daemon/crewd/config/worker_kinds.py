@@ -103,12 +103,13 @@ class Arguments(Command):
 
 @dataclass(frozen=True)
 class Pairs(Kind[Mapping[str, str]]):
-    """Names and texts: variables or labels."""
+    """Names and texts: variables, which may be secrets, or labels."""
 
     what: str
     name_pattern: str
     reserved: tuple[str, ...] = ()
     value: Text = _TEXT_OR_NUMBER
+    secret: bool = True
 
     @property
     def words(self) -> str:
@@ -117,13 +118,14 @@ class Pairs(Kind[Mapping[str, str]]):
 
     def read(self, spot: Spot) -> Mapping[str, str]:
         """Read all pairs; what is wrong with each is reported."""
+        spot = spot.hidden() if self.secret else spot
         if not isinstance(spot.node, MappingNode):
             raise spot.expects(self.words)
         pairs: dict[str, str] = {}
         for key, node in spot.node.entries:
             wrong = self._wrong(key.text)
             if wrong:
-                spot.report.error(key.place, spot.below(key.text, node).path, wrong)
+                spot.report.error(key.place, spot.below(self._told(key.text), node).path, wrong)
                 continue
             try:
                 pairs[key.text] = self.value.read(spot.below(key.text, node))
@@ -132,6 +134,10 @@ class Pairs(Kind[Mapping[str, str]]):
         if len(pairs) < len(spot.node.entries):
             raise Refused
         return pairs
+
+    def _told(self, name: str) -> str:
+        """Return a wrong name as it may be told: ``NAME=text`` was meant to be a pair."""
+        return name.partition("=")[0] if self.secret else name
 
     def _wrong(self, name: str) -> str | None:
         if not re.fullmatch(self.name_pattern, name) or len(name) > _NAME_MOST:
@@ -154,7 +160,7 @@ class Pairs(Kind[Mapping[str, str]]):
 
 
 ENVIRONMENT = Pairs("variables", _VARIABLE, _RESERVED_VARIABLES)
-LABELS = Pairs("labels", _LABEL, value=Text("text or a number", "^.*$", numbers=True))
+LABELS = Pairs("labels", _LABEL, value=Text("text or a number", "^.*$", numbers=True), secret=False)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Rules:
 
 1. A secret stands in a file of one's own or in the environment, never on the command line, which all can read.
-2. What is said on the command line stands above the environment, whole: ``--socket`` above ``CREWD_HOST``.
+2. An address that is wrong is not repeated: there may be a password in it.
+3. What is said on the command line stands above the environment, whole: ``--socket`` above ``CREWD_HOST``.
 """
 
 import ipaddress
@@ -73,13 +74,13 @@ def _read(url: str) -> tuple[SplitResult, str, int]:
     except ValueError:
         parts, host, port = SplitResult("", "", "", "", ""), None, None
     if "@" in url:
-        _refuse("no password belongs there: others can read it")  # the URL is not repeated
+        _refuse("no password belongs there: others can read it")
     if parts.scheme not in {"https", "http"} or not host or not port or not (host.isascii() and host.isprintable()):
-        _refuse(f"{url!r} is no address: {WRITE}")
+        _refuse(f"it is no address: {WRITE}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        _refuse(f"{url!r} says more than an address: {WRITE}")
+        _refuse(f"it says more than an address: {WRITE}")
     if parts.scheme == "http" and not _is_this_machine(host):
-        _refuse(f"{url!r} would be without TLS, and is another machine: {WRITE}")
+        _refuse(f"{host} is another machine, and it would be without TLS: {WRITE}")
     return parts, host, port
 
 

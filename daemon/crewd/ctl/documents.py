@@ -88,10 +88,10 @@ def _json(text: str) -> Any:
 def assigned(words: tuple[str, ...]) -> Document:
     """Return the members that ``KEY=VALUE`` say; a value that is JSON is taken as that, another is a text."""
     found: Document = {}
-    for word in words:
+    for number, word in enumerate(words, 1):
         key, equals, text = word.partition("=")
-        if not key or not equals:
-            raise click.UsageError(f"Expects KEY=VALUE, found {word!r}.")
+        if not key or not equals:  # what it is may be a secret
+            raise click.UsageError(f"Expects KEY=VALUE: number {number} of them is none.")
         if key in found:
             raise click.UsageError(f"{key} is given twice.")
         try:

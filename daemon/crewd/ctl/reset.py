@@ -47,4 +47,5 @@ def reset(ctx: click.Context, worker: str, reason: str | None, output: str, wait
     else:
         session.show(table(answer["actions"], session.screen))
         complain(closing(answer))
-    ctx.exit(0 if answer["success"] else EXIT_FAILED)
+    late = any("late" in one for one in answer["actions"])
+    ctx.exit(0 if answer["success"] and not late else EXIT_FAILED)

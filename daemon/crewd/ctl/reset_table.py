@@ -65,6 +65,8 @@ def _detail(one: Members) -> str:
         return f"{one['deleted']} deleted"
     if "released" in one:
         return f"was held: {plain(one.get('old_value', ''))}" if one["released"] else "was not held"
+    if "late" in one:
+        return f"not up in time: {', '.join(map(plain, one['late']))}"
     return ", ".join(map(plain, one.get("instances", ())))
 
 

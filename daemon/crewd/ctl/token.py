@@ -16,6 +16,8 @@ PAGE_MOST = 1000
 ROLES = ("viewer", "operator", "admin", "node", "worker")
 HEAD = ("ID", "ROLE", "NAME", "WORKERS", "CREATED", "BY", "EXPIRES", "STATE")
 
+NOT_STORED = "it would again if crewd were started anew before that is stored, which it tries on its own"
+
 
 @click.group()
 def token() -> None:
@@ -36,6 +38,8 @@ def create(
 
     It is kept by nobody but you.
     """
+    if role == "admin" and workers:
+        raise click.UsageError("An admin is one for all workers: leave --workers out, or say --role operator.")
     expiry = {} if expires is None else {"expires_in": expires}
     body = {"role": role, "name": name, "workers": list(workers), **expiry}
     made = session.client.answer(Request(PATH, method="POST", body=body))
@@ -72,6 +76,8 @@ def revoke(session: Session, token_ids: tuple[str, ...], output: str) -> None:
         answers.append(session.client.answer(Request(f"{PATH}/{segment(token_id)}", method="DELETE")))
         if output == "text":
             session.show([_revoked(answers[-1])])
+        if not answers[-1]["stored"]:
+            complain(f"{plain(answers[-1]['id'])} lets nobody in now, but the database is away: {NOT_STORED}")
     if output == "json":
         session.show_json(answers)
 

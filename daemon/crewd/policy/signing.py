@@ -5,9 +5,12 @@ word, the method, the path with its query as it is sent, the timestamp, the nonc
 
 Rules:
 
-1. A signature holds for WINDOW_SEC around its timestamp, and once: its nonce is remembered as long as it holds.
-2. Memory is bounded: where so many nonces are remembered that no more can be, requests are refused, never let through.
-3. A nonce is looked at after the signature: who does not know the key fills nothing.
+1. A signature holds from AHEAD_SEC before its timestamp until WINDOW_SEC after it, and once: its nonce is remembered as
+   long as it holds. Where the clock was set back, what was forgotten meanwhile does not hold again.
+2. What may have been used before the daemon began is refused: nothing of that is remembered. Since nothing holds sooner
+   than AHEAD_SEC before its timestamp, that is what was signed for any time up to so long after the beginning.
+3. Memory is bounded: where so many nonces are remembered that no more can be, requests are refused, never let through.
+4. A nonce is looked at after the signature: who does not know the key fills nothing.
 """
 
 import hashlib
@@ -16,9 +19,12 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heappop, heappush
+from math import inf
 
 SCHEME = "CREWD-HMAC-SHA256"
 WINDOW_SEC = 300.0
+AHEAD_SEC = 30.0
+"""So far ahead of the clock here a timestamp may be: the clock there, and no more."""
 NONCES = 50_000
 """So many are remembered of a key: more than 160 requests in each second of WINDOW_SEC."""
 NONCE_LEAST, NONCE_MOST = 16, 128
@@ -56,7 +62,8 @@ class Verdict(StrEnum):
 
     GOOD = "good"
     FORGED = "the signature does not fit"
-    UNTIMELY = "its timestamp is more than 5 minutes off, or of before the daemon began"
+    UNTIMELY = "its timestamp is more than 5 minutes behind the clock here, or more than 30 seconds ahead of it"
+    EARLY = "crewd began only now, and does not know whether this was used before: sign it again"
     REPLAYED = "its nonce was used already"
     FULL = "too many requests were signed with this key in the last minutes"
 
@@ -101,11 +108,14 @@ class _Used:
     nonces: set[str] = field(default_factory=set[str])
     ends: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     """A heap: until when each matters."""
+    forgotten: float = -inf
+    """Until when the last one mattered that was let go of."""
 
     def forget(self, now: float) -> None:
         """Let go of what does not matter any more."""
         while self.ends and self.ends[0][0] < now:
-            self.nonces.discard(heappop(self.ends)[1])
+            self.forgotten, nonce = heappop(self.ends)
+            self.nonces.discard(nonce)
 
     def use(self, nonce: str, until: float) -> None:
         """Remember it."""
@@ -114,16 +124,25 @@ class _Used:
 
 
 class Signatures:
-    """Judges signed requests. ``began``: unix seconds; what is older may have been used before, and was forgotten."""
+    """Judges signed requests. ``began``: unix seconds.
+
+    ``since``: what has an older timestamp may have been used before it began.
+    """
 
     def __init__(self, began: float, nonces: int = NONCES) -> None:
-        self._began = int(began)
+        self.since = began + AHEAD_SEC
         self._nonces = nonces
         self._used: dict[str, _Used] = {}
 
-    def timely(self, signed: Signed, now: float) -> bool:
-        """Return whether it is of now; ``now`` in unix seconds."""
-        return abs(now - signed.timestamp) <= WINDOW_SEC and signed.timestamp >= self._began
+    def doubt(self, signed: Signed, now: float) -> Verdict | None:
+        """Return what its timestamp alone says against it; ``now`` in unix seconds."""
+        if not -AHEAD_SEC <= now - signed.timestamp <= WINDOW_SEC:
+            return Verdict.UNTIMELY
+        if signed.timestamp < self.since:
+            return Verdict.EARLY
+        used = self._used.get(signed.key)
+        gone = used is not None and signed.timestamp + WINDOW_SEC <= used.forgotten
+        return Verdict.UNTIMELY if gone else None
 
     def judge(self, secret: bytes, signed: Signed, question: Question, now: float) -> Verdict:
         """Return what becomes of the request; where it is good, its nonce is used from now on."""
@@ -131,8 +150,8 @@ class Signatures:
         wanted = hmac.new(secret, text, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(wanted, signed.signature):
             return Verdict.FORGED
-        if not self.timely(signed, now):
-            return Verdict.UNTIMELY
+        if (doubt := self.doubt(signed, now)) is not None:
+            return doubt
         used = self._used.setdefault(signed.key, _Used())
         used.forget(now)
         if signed.nonce in used.nonces:

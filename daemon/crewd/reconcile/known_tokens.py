@@ -2,7 +2,8 @@
 
 Rules:
 
-1. What is changed here holds here at once, and is in the database first.
+1. A new token is in the database first, and lets in from then on. One that is revoked is worth nothing here at once,
+   whatever becomes of the database: that is stored as soon as it can be.
 2. Another process may change the database: it is read again every REFRESH_SEC.
 3. Those that have been worth nothing for ENDED_KEPT_SEC are forgotten.
 4. While the database is away, what was known last holds: a token goes on to let in, and expires by the clock.
@@ -26,7 +27,7 @@ _log: Any = structlog.get_logger("crewd")
 
 
 class KnownTokens:
-    """All of them. ``add``, ``revoke`` and ``refresh`` raise StoreError, and change nothing here then."""
+    """All of them. ``add`` and ``refresh`` raise StoreError, and change nothing here then."""
 
     def __init__(self, tokens: Tokens, clock: Clock) -> None:
         self.loaded = False
@@ -34,6 +35,8 @@ class KnownTokens:
         self._tokens = tokens
         self._clock = clock
         self._known: dict[str, Token] = {}
+        self._unstored: dict[str, float] = {}
+        """When those were revoked of which the database has not heard yet."""
         self._changes = 0
         self._trouble = ""
 
@@ -45,13 +48,17 @@ class KnownTokens:
         """Return all that are known, oldest first."""
         return tuple(self._known.values())
 
+    def stored(self, token_id: str) -> bool:
+        """Return whether the database has heard of what is known here of this one."""
+        return token_id not in self._unstored
+
     async def refresh(self) -> None:
         """Read all of them. What was changed meanwhile is not undone by what was read before."""
         while True:
             changes = self._changes
             found = await self._tokens.all()
             if changes == self._changes:
-                self._known = {token.token_id: token for token in found}
+                self._known = {token.token_id: self._as_revoked(token) for token in found}
                 self.loaded = True
                 return
 
@@ -61,13 +68,25 @@ class KnownTokens:
         self._changed(token)
 
     async def revoke(self, token_id: str) -> bool:
-        """Let it be worth nothing from now on; return whether there was one that was worth something."""
+        """Let it be worth nothing from now on; return whether there was one that was worth something.
+
+        Raises StoreError where it is not known here, and the database cannot be asked: then nothing was revoked.
+        """
         now = self._clock.time()
-        revoked = await self._tokens.revoke(token_id, now)
         known = self._known.get(token_id)
-        if revoked and known is not None:
+        valid = known is not None and known.valid(now)
+        if known is not None and valid:
+            self._unstored[token_id] = now
             self._changed(replace(known, revoked_at=now))
-        elif revoked or known is not None:
+        try:
+            revoked = await self._tokens.revoke(token_id, now)
+        except StoreError as error:
+            if known is None:
+                message = f"cannot revoke a token that is not known here, it may still let in: {error}"
+                raise StoreError(message, retryable=error.retryable) from None
+            return valid
+        self._unstored.pop(token_id, None)
+        if revoked != valid:
             await self.refresh()  # another process made it, or ended it
         return revoked
 
@@ -76,6 +95,7 @@ class KnownTokens:
         pause = AGAIN_SEC
         while True:
             try:
+                await self._store_revocations()
                 await self.refresh()
                 await self._forget_ended()
             except StoreError as error:
@@ -86,6 +106,16 @@ class KnownTokens:
                 self._troubled("")
                 pause = AGAIN_SEC
                 await self._clock.sleep(REFRESH_SEC)
+
+    async def _store_revocations(self) -> None:
+        for token_id, at in tuple(self._unstored.items()):
+            await self._tokens.revoke(token_id, at)
+            self._unstored.pop(token_id, None)
+            _log.info("stored that a token was revoked", token=token_id)
+
+    def _as_revoked(self, token: Token) -> Token:
+        at = self._unstored.get(token.token_id)
+        return token if at is None or not token.valid(at) else replace(token, revoked_at=at)
 
     async def _forget_ended(self) -> None:
         before = self._clock.time() - ENDED_KEPT_SEC

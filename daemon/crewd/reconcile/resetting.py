@@ -5,7 +5,7 @@ Where one is, in words:
 - QUEUED: another restart of the same worker is under way; at most QUEUE_MOST wait. Other workers are not waited for.
 - CLEARING: all entries of ``reset.actions`` at once, each within a deadline of its own; none stops another.
 - RESTARTING: ``restart_process``, where it is wanted and an instance is meant to run: what an operator stopped, or what
-  ended as it should, stays as it is.
+  ended as it should, stays as it is. What is not up when the time to wait is over may still come: that is no failure.
 - NOTING: ``log_restart_event``. Where the database cannot be had, this has failed, and the restart waits to be stored.
 
 Rules:
@@ -27,6 +27,7 @@ from crewd.errors import CrewdError, TargetError
 from crewd.model.spec import ResetSpec
 from crewd.model.states import Status
 from crewd.plugin import Occasion, Step
+from crewd.reconcile.awaiting import Miss
 from crewd.reconcile.clearing import cleared
 from crewd.reconcile.control import Control, Done
 from crewd.reconcile.port import Clock, Verb
@@ -38,6 +39,8 @@ from crewd.reconcile.view import View
 QUEUE_MOST = 8
 RESTART_PROCESS = "restart_process"
 LOG_RESTART_EVENT = "log_restart_event"
+LATE = "late"
+"""The member of ``restart_process`` with the instances that are not up yet though they were waited for."""
 
 _log: Any = structlog.get_logger("crewd")
 
@@ -81,6 +84,11 @@ class Outcome:
     def failed(self) -> tuple[Step, ...]:
         """What did not succeed."""
         return tuple(step for step in self.steps if not step.success)
+
+    @property
+    def late(self) -> bool:
+        """Whether processes are not up that were waited for: they may still come."""
+        return any(LATE in step.details for step in self.steps)
 
 
 @dataclass(slots=True)
@@ -203,9 +211,11 @@ class Resetting:
 
 
 def _restarted(worker_id: str, done: Done) -> Step:
-    failed = [f"{one.instance}: {one.outcome.message or one.done}" for one in done.results if not one.outcome.ok]
-    details: dict[str, Any] = {"instances": [one.instance for one in done.results]}
-    return Step(RESTART_PROCESS, worker_id, success=not failed, error="; ".join(failed), details=details)
+    late = [one.instance for one in done.results if not one.outcome.ok and one.outcome.miss is Miss.LATE]
+    failed = [one for one in done.results if not one.outcome.ok and one.instance not in late]
+    why = "; ".join(f"{one.instance}: {one.outcome.message or one.done}" for one in failed)
+    details: dict[str, Any] = {"instances": [one.instance for one in done.results], **({LATE: late} if late else {})}
+    return Step(RESTART_PROCESS, worker_id, success=not failed, error=why, details=details)
 
 
 def shape(step: Step) -> dict[str, Any]:

@@ -31,6 +31,11 @@ def check_rendering(worker: WorkerSpec, home: Home, surroundings: Surroundings) 
     if not meant.setpriv:
         return
     for variable in sorted(meant.environment):
-        if variable in _ACTED_ON or variable.startswith(_ACTED_ON_PREFIXES):
+        if acts_on_setpriv(variable):
             why = "may be set in the file alone: it acts on setpriv, which runs as root"
             raise RefusedError(f"environment.{variable}", why)
+
+
+def acts_on_setpriv(variable: str) -> bool:
+    """Return whether the dynamic loader, the C library or what looks groups up acts on a variable."""
+    return variable in _ACTED_ON or variable.startswith(_ACTED_ON_PREFIXES)

@@ -5,6 +5,7 @@ Rules:
 1. Nothing is touched that is not named: a name means itself, whatever signs stand in it.
 2. A limiter of restarts is never among what a restart clears: keys under ``keep_prefixes`` stay.
 3. The server is never held up: SCAN and UNLINK, some hundred keys at a time.
+4. Nothing is sent twice: where the answer was lost it may have been done, and what is there by then is somebody else's.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -15,7 +16,6 @@ from urllib.parse import parse_qsl, urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -125,8 +125,7 @@ class RedisReset(Reset[RedisOptions]):
             options.url,
             socket_timeout=options.timeout_sec,
             socket_connect_timeout=options.timeout_sec,
-            retry=Retry(NoBackoff(), 1),
-            retry_on_error=[RedisConnectionError],
+            retry=Retry(NoBackoff(), 0),
             max_connections=1,
             protocol=2,
             client_name="crewd-reset",

@@ -11,9 +11,10 @@ import pytest
 
 from crewd.api import gate, protocol, seats
 from crewd.api.admission import FAILURES, FAILURES_SEC
+from crewd.api.signed_bodies import AT_ONCE, OF_ONE
 from crewd.model.access import HmacKey, Role, Roles
 from crewd.model.spec import DaemonSpec
-from crewd.policy.signing import Question, sign
+from crewd.policy.signing import AHEAD_SEC, WINDOW_SEC, Question, sign
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Answer, Crewd, exchange, running, until
 from harness.prometheus import free_port
@@ -21,6 +22,7 @@ from harness.strangers import NOBODY, Asked, Who, ask_as, open_way
 from harness.waiting import PATIENCE_SEC
 
 CREW = "/api/v1/workers"
+SECRET = b"s" * 32
 WRONG = {"Authorization": f"Bearer {minted()[1]}"}
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -39,6 +41,16 @@ async def ask(crewd: Crewd, **headers: str) -> Answer:
     connection = HTTPConnection(crewd.listen, timeout=PATIENCE_SEC)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await asyncio.to_thread(exchange, connection, "GET", CREW, None, named)
+
+
+async def later(crewd: Crewd) -> None:
+    """Let so much time pass that whatever is signed now is signed after the daemon began."""
+    await crewd.advance(AHEAD_SEC)
+
+
+def signed(crewd: Crewd, nonce: str) -> str:
+    """Return the header of a request for the crew that is signed now."""
+    return sign(SECRET, "k", Question("GET", CREW), int(crewd.clock.time()), nonce.rjust(16, "0"))
 
 
 async def token_of(crewd: Crewd, role: Role) -> dict[str, str]:
@@ -127,31 +139,110 @@ async def test_tokens_that_could_not_be_read_yet_are_said(tmp_path: Path) -> Non
         assert (await ask(crewd, **shown)).status == 200
 
 
-async def test_bodies_are_read_for_few_whose_signature_is_not_known_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever knows the name of a key cannot fill the memory."""
-    monkeypatch.setattr("crewd.api.admission.SIGNED_AT_ONCE", 2)
-    (tmp_path / "secret").write_text("s" * 32)
-    (tmp_path / "secret").chmod(0o600)
-    keys = {"k": HmacKey(f"{tmp_path}/secret", Role.OPERATOR)}
-    async with listening(tmp_path, hmac_keys=keys) as crewd:
-        header = sign(b"x" * 32, "k", Question("POST", CREW), int(crewd.clock.time()), "n" * 16)
-        host, port = crewd.listen.split(":")
-        head = (
-            f"POST {CREW} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {header}\r\nContent-Length: 1000000\r\n\r\n{{"
-        )
-        held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
-        for _, writer in held:
-            writer.write(head.encode())
-        reader, writer = await asyncio.open_connection(host, int(port))
-        await until(lambda: crewd.server._app._admission._reading == 2)
-        writer.write(head.encode())
-        answer = await asyncio.wait_for(reader.read(), PATIENCE_SEC)
-        for _, one in (*held, (reader, writer)):
-            one.close()
+def keyed(root: Path) -> dict[str, object]:
+    """Return a configuration with the key ``k``."""
+    (root / "secret").write_text(SECRET.decode())
+    (root / "secret").chmod(0o600)
+    return {"hmac_keys": {"k": HmacKey(f"{root}/secret", Role.OPERATOR)}, "trusted_proxies": ("127.0.0.0/8",)}
 
-        assert answer.startswith(b"HTTP/1.1 429")
+
+class Slow:
+    """Clients who know the name of a key, but not its secret, and do not send the body that they announce."""
+
+    def __init__(self, crewd: Crewd) -> None:
+        self._address = crewd.listen.split(":")
+        stamp = int(crewd.clock.time())
+        self._signed = sign(b"x" * 32, "k", Question("POST", CREW), stamp, "n" * 16)
+        self._held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def come(self, client: str, length: int = 1000) -> asyncio.StreamReader:
+        """Let one come from there."""
+        reader, writer = await asyncio.open_connection(*self._address)
+        head = f"POST {CREW} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {self._signed}\r\n"
+        writer.write(f"{head}X-Forwarded-For: {client}\r\nContent-Length: {length}\r\n\r\n{{".encode())
+        self._held.append((reader, writer))
+        return reader
+
+    async def answered(self, client: str, length: int = 1000) -> str:
+        """Return the status of the answer to one that comes from there."""
+        reader = await self.come(client, length)
+        return (await asyncio.wait_for(reader.read(), PATIENCE_SEC)).decode().split()[1]
+
+    def go(self) -> None:
+        """Let all go."""
+        for _, writer in self._held:
+            writer.close()
+
+
+async def test_who_does_not_send_signed_bodies_keeps_nobody_else_out(tmp_path: Path) -> None:
+    """Whoever knows the name of a key holds some places, and neither all nor the memory."""
+    async with listening(tmp_path, **keyed(tmp_path)) as crewd:
+        await later(crewd)
+        slow = Slow(crewd)
+        bodies = crewd.server._app._admission._bodies
+        for _ in range(OF_ONE):
+            await slow.come("192.0.2.1")
+        await until(lambda: bodies._of.total() == OF_ONE)
+        same = await slow.answered("192.0.2.1")
+        right = sign(SECRET, "k", Question("GET", CREW), int(crewd.clock.time()), "r" * 16)
+        other = await ask(crewd, Authorization=right, X_Forwarded_For="192.0.2.2")
+        for number in range(OF_ONE, AT_ONCE):
+            await slow.come(f"198.51.100.{number}")
+        await until(lambda: bodies._of.total() == AT_ONCE)
+
+        assert (same, other.status) == ("429", 200)
+        assert await slow.answered("192.0.2.3") == "429"
+        slow.go()
+        await until(lambda: not bodies._of)
+
+
+async def test_a_signed_body_that_does_not_come_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a wrong signature is: so is one that is too large. Then whoever it was has to wait."""
+    monkeypatch.setattr(gate, "BODY_SEC", 0.05)
+    async with listening(tmp_path, **keyed(tmp_path)) as crewd:
+        await later(crewd)
+        slow = Slow(crewd)
+        late = [await slow.answered("192.0.2.1") for _ in range(FAILURES // 2)]
+        large = [await slow.answered("192.0.2.1", gate.BODY_BYTES + 1) for _ in range(FAILURES // 2)]
+
+        assert (set(late), set(large)) == ({"422"}, {"413"})
+        assert await slow.answered("192.0.2.1") == "429"
+        assert await slow.answered("192.0.2.2") == "422"
+        slow.go()
+
+
+async def test_what_is_signed_while_crewd_begins_is_asked_for_again(tmp_path: Path) -> None:
+    """It may have been used before the daemon began: no failure of whoever shows it, who is told when to sign again."""
+    async with listening(tmp_path, **keyed(tmp_path)) as crewd:
+        early = [await ask(crewd, Authorization=signed(crewd, str(number))) for number in range(FAILURES + 1)]
+        crewd.clock.advance(int(early[0].headers["retry-after"]))
+        again = await ask(crewd, Authorization=signed(crewd, "again"))
+
+        assert {(one.status, one.code) for one in early} == {(429, "RATE_001")}
+        assert 0 < int(early[0].headers["retry-after"]) <= AHEAD_SEC
+        assert again.status == 200
+
+
+async def test_the_audit_says_as_whom_somebody_was_not_let_in(tmp_path: Path) -> None:
+    """With a signature that was used or is late, a token that was revoked or is wrong; but no name that is none."""
+    async with listening(tmp_path, **keyed(tmp_path)) as crewd:
+        await later(crewd)
+        once, revoked, wrong = signed(crewd, "once"), minted(), minted()
+        await crewd.known_tokens.add(Token(revoked[0], digest_of(revoked[1]), Role.VIEWER, revoked_at=1.0))
+        shown = [once, once, once.replace("key=k", "key=secret"), *(f"Bearer {one[1]}" for one in (revoked, wrong))]
+        statuses = [(await ask(crewd, Authorization=one)).status for one in shown]
+        crewd.clock.advance(WINDOW_SEC + 1)
+        statuses.append((await ask(crewd, Authorization=once)).status)
+        await crewd.auditor.settled(PATIENCE_SEC)
+
+        assert statuses == [200] + [401] * 5
+        assert [one.details for one in crewd.audit.stored] == [
+            {"key": "k"},
+            {},
+            {"token_id": revoked[0]},
+            {"token_id": wrong[0]},
+            {"key": "k"},
+        ]
 
 
 @root_only

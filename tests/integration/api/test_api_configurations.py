@@ -9,6 +9,7 @@ import pytest
 from crewd.model.offer import Complaint, Fate, Ruling
 from crewd.reconcile.port import ApplyFailed, ApplyRefused
 from harness.api import Answer, Crewd, running
+from harness.waiting import PATIENCE_SEC
 
 PATH = "/worker-configs"
 DOCUMENT = {
@@ -51,7 +52,7 @@ def made(answer: Answer) -> Any:
 
 
 async def test_one_is_made_shown_changed_and_deleted(crewd: Crewd) -> None:
-    """With its revision as the ETag; the document's fields come back as they were given."""
+    """With its revision as the ETag and in the audit; the document's fields come back as they were given."""
     async with running(crewd):
         created = await crewd.post(PATH, DOCUMENT)
         shown = await crewd.get(f"{PATH}/worker-1")
@@ -59,6 +60,13 @@ async def test_one_is_made_shown_changed_and_deleted(crewd: Crewd) -> None:
         deleted = await delete(crewd)
         gone = await crewd.get(f"{PATH}/worker-1")
 
+        assert await crewd.auditor.settled(PATIENCE_SEC)
+        members = sorted(DOCUMENT.keys() - {"worker_id"})
+        assert [one.details for one in crewd.audit.stored] == [
+            {"worker_id": "worker-1", "members": members, "revision": 1},
+            {"worker_id": "worker-1", "members": ["max_accounts", "port"], "revision": 2},
+            {"worker_id": "worker-1", "revision": 2},
+        ]
         assert made(created)["revision"] == 1
         assert (created.headers["etag"], created.headers["location"]) == ('"1"', f"/api/v1{PATH}/worker-1")
         assert {key: shown.data[key] for key in DOCUMENT} == DOCUMENT

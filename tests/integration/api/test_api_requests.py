@@ -16,7 +16,7 @@ from crewd.api.handlers import EVENTS_MOST
 from crewd.reconcile.bulletin import WAITING_MOST
 from crewd.reconcile.output import Line, Stream
 from crewd.reconcile.port import ApplyFailed, ApplyRefused
-from harness.api import ADMIN, Crewd, UnixConnection, running, until
+from harness.api import ADMIN, Answer, Crewd, UnixConnection, exchange, running, until
 
 
 @pytest.fixture
@@ -395,6 +395,35 @@ async def test_an_action_s_body_is_not_passed_over(crewd: Crewd, body: dict[str,
         assert {one["process_state"] for one in (await crewd.get("/workers")).data["workers"][0]["instances"]} == {
             "RUNNING"
         }
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/json", None])
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/workers/web/restart", b'{"user": "me"}'),
+        ("/workers/web-0/heartbeat", b'{"active_tasks": 1}'),
+        ("/workers/web-0/logs", b'{"message": "a"}'),
+        ("/workers/batch", b'{"action": "stop", "worker_ids": ["web"]}'),
+        ("/tokens", b'{"role": "viewer", "name": "a"}'),
+    ],
+)
+async def test_a_body_that_is_not_said_to_be_json_is_told_how_to_be(
+    crewd: Crewd, target: str, body: bytes, content_type: str | None
+) -> None:
+    """As curl sends it with -d, or a client without the header: the answer has what to send."""
+    async with running(crewd):
+        calls = crewd.engine.calls
+        refused = await asyncio.to_thread(_sent, crewd, f"/api/v1{target}", body, content_type)
+
+        assert (refused.status, refused.code) == (422, "VALID_001")
+        assert "with the header Content-Type: application/json" in refused.json["message"]
+        assert crewd.engine.calls == calls
+
+
+def _sent(crewd: Crewd, target: str, body: bytes, content_type: str | None) -> Answer:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    return exchange(UnixConnection(crewd.path), "POST", target, body, headers)
 
 
 async def test_an_action_is_told_how_and_by_whom(crewd: Crewd) -> None:

@@ -151,6 +151,37 @@ async def test_with_a_wait_the_new_process_is_waited_for(crewd: Crewd) -> None:
     assert answer.json["actions"][1]["success"] is True
 
 
+@pytest.mark.parametrize("wait", ["0", "10ms"])
+async def test_a_process_that_is_not_up_in_time_is_no_failure(crewd: Crewd, wait: str) -> None:
+    """It may still come: the answer names it, with a status that says so."""
+    async with running(crewd):
+        answer = await crewd.post(f"/workers/mail/reset?wait={wait}")
+        [stored] = (await crewd.get("/restart-events")).data["restart_events"]
+
+    assert (answer.status, answer.json["success"]) == (202, True)
+    assert answer.json["actions"][1] == {
+        "action": "restart_process",
+        "key": "mail",
+        "success": True,
+        "instances": ["mail-0"],
+        "late": ["mail-0"],
+    }
+    assert stored["success"] is True
+
+
+async def test_a_process_that_ends_while_it_is_waited_for_is_a_failure(crewd: Crewd) -> None:
+    """As before: that will not come."""
+    async with running(crewd):
+        asking = asyncio.create_task(crewd.post("/workers/mail/reset?wait=30s"))
+        await until(lambda: "close" in Obedient.calls)
+        await crewd.settle()
+        crewd.supervisord.crash("mail-0")
+        answer = await asking
+
+    assert answer.status == 502
+    assert "mail-0: crashed while starting" in answer.json["actions"][1]["error"]
+
+
 async def test_what_an_operator_stopped_stays_stopped(crewd: Crewd) -> None:
     """Nothing is restarted, and the plugin knows for certain that the owner is stopped."""
     async with running(crewd):

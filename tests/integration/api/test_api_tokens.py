@@ -80,7 +80,7 @@ async def test_a_new_token_is_known_at_once_and_a_revoked_one_no_more(crewd: Cre
         found = crewd.known_tokens.find(data["id"])
         assert found is not None
         assert not found.valid(crewd.clock.time())
-        assert (first["changed"], first["valid"]) == (True, False)
+        assert (first["changed"], first["stored"], first["valid"]) == (True, True, False)
         assert again == {**first, "changed": False}
 
 
@@ -107,6 +107,7 @@ async def test_what_is_no_token_cannot_be_revoked(crewd: Crewd, token_id: str) -
         ({"workers": [""]}, "workers"),
         ({"workers": ["we b"]}, "workers"),
         ({"workers": ["web"] * 101}, "workers"),
+        ({"role": "admin", "workers": ["web"]}, "workers"),
         ({"expires_in": "soon"}, "expires_in"),
         ({"expires_in": "0"}, "expires_in"),
         ({"expires_in": "infinity"}, "expires_in"),
@@ -155,21 +156,28 @@ async def test_what_another_process_made_is_listed(crewd: Crewd) -> None:
         assert [one["id"] for one in (await crewd.get("/tokens")).data["tokens"]] == ["7f3a9c01b2d4"]
 
 
-async def test_without_a_database_tokens_cannot_be_changed(crewd: Crewd) -> None:
-    """A clear no, and what was known holds."""
+async def test_without_a_database_a_token_can_be_revoked_but_not_made(crewd: Crewd) -> None:
+    """What is known ends at once, and the answer says that it is not stored; all else is a clear no."""
     async with running(crewd):
         data = await made(crewd)
         crewd.tokens.trouble = "no route"
         answers = [
             await crewd.post("/tokens", NEW),
             await crewd.get("/tokens"),
-            await crewd.ask("DELETE", f"/api/v1/tokens/{data['id']}"),
+            await crewd.ask("DELETE", "/api/v1/tokens/ffffffffffff"),
         ]
-
-        assert [(one.status, one.code) for one in answers] == [(503, "STORE_001")] * 3
         found = crewd.known_tokens.find(data["id"])
         assert found is not None
         assert found.valid(crewd.clock.time())
+        revoked = await crewd.ask("DELETE", f"/api/v1/tokens/{data['id']}")
+        found = crewd.known_tokens.find(data["id"])
+
+        assert [(one.status, one.code) for one in answers] == [(503, "STORE_001")] * 3
+        assert revoked.status == 202
+        told = revoked.json["data"]
+        assert (told["changed"], told["stored"], told["valid"]) == (True, False, False)
+        assert found is not None
+        assert not found.valid(crewd.clock.time())
 
 
 # The audit

@@ -112,6 +112,16 @@ REFUSED: dict[str, Any] = {
     "a-path-of-libraries": {**SLEEP, "environment": {"LD_LIBRARY_PATH": "/tmp"}},
     "a-tunable": {**SLEEP, "environment": {"GLIBC_TUNABLES": "x"}},
     "a-converter": {**SLEEP, "environment": {"GCONV_PATH": "/tmp"}},
+    # what looks its groups up
+    "a-source-of-names": {**SLEEP, "environment": {"NSS_SSS_X": "x"}},
+    "a-directory-of-names": {**SLEEP, "environment": {"LDAPTLS_CACERT": "/tmp/evil.pem"}},
+    "a-file-for-it": {**SLEEP, "environment": {"LDAPRC": "/tmp/evil"}},
+    "a-ticket": {**SLEEP, "environment": {"KRB5_CONFIG": "/tmp/evil"}},
+    "a-sasl-plugin": {**SLEEP, "environment": {"SASL_CONF_PATH": "/tmp"}},
+    "an-engine": {**SLEEP, "environment": {"OPENSSL_CONF": "/tmp/evil.cnf"}},
+    "an-alias": {**SLEEP, "environment": {"HOSTALIASES": "/tmp/evil"}},
+    "a-resolver": {**SLEEP, "environment": {"RES_OPTIONS": "debug"}},
+    "a-nis-path": {**SLEEP, "environment": {"NIS_PATH": "/tmp"}},
     # what is the file's alone
     "a-listener": {**SLEEP, "eventlisteners": {"x": {"command": "/bin/evil", "events": "TICK_5"}}},
     "a-default": {**SLEEP, "local": {"command": ["/bin/evil"]}},

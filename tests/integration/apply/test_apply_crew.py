@@ -20,6 +20,7 @@ from crewd import apply as applying
 from crewd.errors import CrewdError
 from crewd.model import table as policy_table
 from crewd.model.home import Home
+from crewd.model.offer import encode
 from crewd.model.spec import CrewSpec, WorkerSpec
 from crewd.supervisord import generation
 from crewd.supervisord.generation import drifted
@@ -41,7 +42,13 @@ def run(home, *options, expected=0):
     root = home.etc.removesuffix("/etc")
     command = [sys.executable, "-m", "crewd.apply", *options]
     ended = subprocess.run(
-        command, env={**os.environ, "CREWD_HOME": root}, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env={**os.environ, "CREWD_HOME": root},
+        input=encode(()).decode(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert ended.returncode == expected, ended.stderr
     return json.loads(ended.stdout) if expected == 0 else ended.stderr.splitlines()
@@ -91,6 +98,23 @@ def test_the_same_crew_changes_nothing(home):
     assert answer == {**answer, "name": name, "changed": False}
     assert answer["plan"]["kept"] == 2
     assert os.lstat(home.current).st_ino == link
+
+
+def test_what_cannot_be_tidied_up_is_a_warning(home):
+    """Old generations, the offers for an apply by hand: the crew is in force by then, and that is the answer."""
+    run(home)
+    Path(home.generations, ".left").write_text("no folder")
+    Path(home.offers).unlink()
+    Path(home.offers, "in the way").mkdir(parents=True)
+    Path(home.config).write_text(CREW.format("two"))
+    answer = run(home, "--api-workers")
+
+    assert answer["changed"]
+    assert in_force(home) == "two"
+    assert [one.split(":")[0] for one in answer["warnings"]] == [
+        "cannot remove old generations",
+        "cannot keep the workers made over the API for an apply by hand",
+    ]
 
 
 def test_a_check_touches_nothing(home):

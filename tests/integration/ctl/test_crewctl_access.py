@@ -92,9 +92,17 @@ def test_a_new_token_for_ever_and_all(api: Api, root: Path) -> None:
     assert api.last().body == {"role": "admin", "name": "x", "workers": []}
 
 
-@pytest.mark.parametrize("options", [(), ("--role", "root", "--name", "x"), ("--role", "admin")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--role", "root", "--name", "x"),
+        ("--role", "admin"),
+        ("--role", "admin", "--name", "x", "--workers", "w*"),
+    ],
+)
 def test_a_token_needs_a_role_and_a_name(api: Api, root: Path, options: tuple[str, ...]) -> None:
-    """Nobody is asked otherwise."""
+    """Nor is an admin one for some workers. Nobody is asked otherwise."""
     assert crewctl(root, "token", "create", *options).returncode == 2
     assert api.asked == []
 
@@ -143,8 +151,8 @@ def test_no_token_is_said_aside(api: Api, root: Path) -> None:
 
 def test_tokens_are_revoked_one_by_one(api: Api, root: Path) -> None:
     """What was revoked before an error is told."""
-    api.serve("DELETE /tokens/a", data(token(id="a", changed=True)))
-    api.serve("DELETE /tokens/b%2Fc", data(token(id="b/c", changed=False)))
+    api.serve("DELETE /tokens/a", data(token(id="a", changed=True, stored=True)))
+    api.serve("DELETE /tokens/b%2Fc", data(token(id="b/c", changed=False, stored=True)))
     api.serve("DELETE /tokens/d", no(404, "TOKEN_001", "cannot revoke d: there is no such token"))
     done = crewctl(root, "token", "revoke", "a", "b/c")
     failed = crewctl(root, "token", "revoke", "a", "d", "b/c")
@@ -154,6 +162,16 @@ def test_tokens_are_revoked_one_by_one(api: Api, root: Path) -> None:
     assert (failed.returncode, failed.stdout) == (1, "a  revoked (deploy)\n")
     assert failed.stderr == "cannot revoke d: there is no such token\n"
     assert [one["changed"] for one in answers] == [True]
+
+
+def test_a_revocation_that_is_not_stored_is_said(api: Api, root: Path) -> None:
+    """It holds for the daemon that runs; what else there is to know stands aside."""
+    reply = data(token(id="a", changed=True, stored=False))
+    api.serve("DELETE /tokens/a", Reply(reply.body, 202))
+    ran = crewctl(root, "token", "revoke", "a")
+
+    assert (ran.returncode, ran.stdout) == (0, "a  revoked (deploy)\n")
+    assert ran.stderr.startswith("a lets nobody in now, but the database is away: ")
 
 
 def test_the_audit_is_a_table(api: Api, root: Path) -> None:

@@ -271,3 +271,15 @@ def test_shutdown_ends_everything(api: Api, root: Path) -> None:
 
     assert (ran.returncode, ran.stdout) == (0, "crewd ends, and supervisord and all workers with it\n")
     assert api.last().body == {"keep": False}
+
+
+def test_a_reset_whose_processes_are_not_up_in_time_is_told(api: Api, root: Path) -> None:
+    """All was done; whoever waited for the processes learns that they are not there, also by the exit status."""
+    late = {"action": "restart_process", "key": "web", "success": True, "instances": ["web-0"], "late": ["web-0"]}
+    summary = {"total_actions": 1, "successful_actions": 1, "failed_actions": 0}
+    members = {"success": True, "worker_id": "web", "duration": 1000, "actions": [late], "summary": summary}
+    api.serve("POST /workers/web/reset", Reply(json.dumps(members).encode(), 202))
+    ran = crewctl(root, "reset", "web", "--timeout", "1s")
+
+    assert ran.returncode == 1
+    assert ran.stdout == "✓ restart_process  web  not up in time: web-0\n"

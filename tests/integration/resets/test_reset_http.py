@@ -1,5 +1,6 @@
 """Resets of type http, on a real server in this process that verifies who asks."""
 
+import gzip
 import json
 import socket
 import ssl
@@ -149,6 +150,17 @@ async def test_a_signature_is_verified_by_who_knows_the_secret(server: Server, s
     assert verdicts == [Verdict.GOOD, Verdict.GOOD]
     assert all(step.success for step in steps)
     assert steps[0].key == server.url
+
+
+async def test_an_answer_is_read_as_it_is_sent(server: Server) -> None:
+    """Nothing is asked for that would become larger here, and what is packed all the same is not unpacked."""
+    packed = gzip.compress(b'{"success": false, "summary": {}}' + b" " * 10_000_000)
+    server.answer = lambda _: Reply(body=packed, headers={"Content-Encoding": "gzip"})
+
+    step = await reset(server.url)
+
+    assert server.came[0].headers["accept-encoding"] == "identity"
+    assert (step.success, step.details) == (True, {"status": 200})
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -309,6 +310,52 @@ async def test_a_server_that_dies_in_between_leaves_what_was_done(redis: RedisSe
 
     assert [step.success for step in steps] == [True, False, False]
     assert all(why.startswith(("cannot clear limit:: ", "cannot clear more:: ")) for why in failures(steps))
+
+
+class Lossy:
+    """Between the client and the server: the answer to the first script is lost, and the connection with it."""
+
+    def __init__(self, server: RedisServer, then: Callable[[], object]) -> None:
+        self._server = server
+        self._then = then
+        self.scripts = 0
+        self._lost = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass one connection on."""
+        answers, asking = await asyncio.open_unix_connection(self._server.unix)
+        back = asyncio.create_task(self._back(answers, writer))
+        while piece := await reader.read(65536):
+            self.scripts += piece.count(b"\r\nEVAL\r\n")
+            asking.write(piece)
+        asking.close()
+        await back
+
+    async def _back(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await answers.read(65536):
+            if self.scripts and not self._lost:
+                self._lost = True
+                self._then()
+                break
+            writer.write(piece)
+        writer.close()
+
+
+@pytest.mark.parametrize("options", [{"force": True}, {}], ids=["forced", "compared"])
+async def test_an_answer_that_is_lost_is_not_asked_for_again(
+    redis: RedisServer,  # noqa: F811
+    options: dict[str, Any],
+) -> None:
+    """The lock was released; whoever took it since keeps it, though it holds the same as before."""
+    redis.fill(["a_lock"])
+    lossy = Lossy(redis, lambda: redis.fill(["a_lock"]))
+    async with await asyncio.start_server(lossy.serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        [step] = await reset(redis, url=f"redis://127.0.0.1:{port}/0", locks=("a_lock",), **options)
+
+        assert step.error.startswith("cannot release a_lock: ")
+        assert lossy.scripts == 1
+        assert redis.keys() == ["a_lock"]
 
 
 def test_a_secret_is_in_no_text_of_the_options() -> None:

@@ -51,6 +51,7 @@ class Rig:
             "query_string": b"",
             "headers": headers,
             "state": {"principal": principal},
+            "route": object(),
             **changes,
         }
         got: list[Any] = []
@@ -172,6 +173,15 @@ async def test_what_was_answered_for_good_is_kept(status: int) -> None:
     assert (await rig.ask())[::2] == (status, b"answer 1")
 
 
+async def test_what_no_route_is_for_is_not_kept() -> None:
+    """Whoever makes up paths takes nobody's room."""
+    rig = Rig()
+    rig.status = 404
+    await rig.ask(route=None)
+
+    assert len(rig.answers) == 0
+
+
 async def test_a_mistake_is_not_kept() -> None:
     """Nor one who was cut off in the middle: the key is free again."""
     rig = Rig()
@@ -258,6 +268,21 @@ def test_what_is_kept_is_bounded() -> None:
     answers.forget(("root", "slow"))
     answers.forget(("root", "slow"))
     assert len(answers) == answers.bytes == 0
+
+
+def test_nobody_s_answers_go_for_another_s() -> None:
+    """Where there is no room, in number or in bytes, those of whoever has the most go, the oldest first."""
+    answers = KeptAnswers(count_most=4, bytes_most=20 * KEY_BYTES)
+    names = [("one", "a"), *(("many", key) for key in "bcdef")]
+    for name in names:
+        answers.begin(name, b"")
+        answers.done(name, Kept(200, (), b"x"))
+    assert [key for who, key in names if answers.find((who, key))] == list("adef")
+
+    answers.begin(("large", "g"), b"")
+    answers.done(("large", "g"), Kept(200, (), b"x" * 17 * KEY_BYTES))
+    assert answers.find(("large", "g")) is None
+    assert [key for who, key in names if answers.find((who, key))] == list("aef")
 
 
 @pytest.mark.parametrize(("was_done", "times"), [(True, 1), (False, 2)])

@@ -101,7 +101,7 @@ WRONG = [
     ('{"worker_id": "w"}', "worker_id: unknown key"),
     ('{"deployment_type": "docker"}', "deployment_type: docker: this version runs workers on this machine only"),
     ('{"environment": {"CREWD_A": "x"}}', "environment.CREWD_A: is reserved"),
-    ('{"environment": {"A=B": "x"}}', 'environment."A=B": is no name for variables'),
+    ('{"environment": {"A=B": "x"}}', "environment.A: is no name for variables"),
     ('{"environment": {"A": null}}', "environment.A: is empty"),
     ('{"stdout_logfile": "../x"}', "stdout_logfile: expects auto, none, or an absolute path"),
     ('{"stdout_logfile": "/x/%(here)s/{host}"}', 'stdout_logfile: "{host}" is no placeholder'),

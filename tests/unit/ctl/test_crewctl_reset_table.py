@@ -34,6 +34,13 @@ def test_a_line_for_each_action_and_why_one_failed() -> None:
     ]
 
 
+def test_processes_that_are_not_up_in_time_are_named() -> None:
+    """It was done, and may still come."""
+    late = {"action": "restart_process", "key": "w", "success": True, "instances": ["w-0", "w-1"], "late": ["w-1"]}
+
+    assert table([late], Screen()) == ["✓ restart_process  w  not up in time: w-1"]
+
+
 def test_no_line_is_wider_than_the_terminal() -> None:
     """At any width; reasons are broken between words, and whole."""
     for width in range(30, 130):

@@ -221,6 +221,16 @@ async def test_what_the_apply_leaves_out_after_all_is_taken_back(world: World) -
     assert set(world.documents) == {"v"}
 
 
+async def test_what_failed_late_is_applied_again_without_what_was_taken_back(world: World) -> None:
+    """It was switched before it failed, so it may be in force: what was before is put in force anew."""
+    await world.create("v")
+    world.renderer.result = ApplyFailed("cannot apply: the engine did not say")
+    with pytest.raises(NotApplied, match="nothing was changed"):
+        await world.create("w")
+
+    assert [[one.worker_id for one in offers] for offers in world.renderer.applied[-2:]] == [["v", "w"], ["v"]]
+
+
 async def test_what_cannot_be_taken_back_is_said(world: World) -> None:
     """The database went away in between: nobody is told that nothing was changed."""
     world.renderer.result = ApplyFailed("cannot apply: no")

@@ -139,8 +139,8 @@ async def test_while_the_database_is_away_what_was_known_holds() -> None:
             assert known.find(ONE.token_id) == ONE
             with pytest.raises(StoreError):
                 await known.add(TWO)
-            with pytest.raises(StoreError):
-                await known.revoke(ONE.token_id)
+            with pytest.raises(StoreError, match="it may still let in"):
+                await known.revoke(TWO.token_id)
             assert known.find(TWO.token_id) is None
             assert known.find(ONE.token_id) == ONE
             tokens.trouble = ""
@@ -150,6 +150,27 @@ async def test_while_the_database_is_away_what_was_known_holds() -> None:
         "cannot read the tokens; those that are known hold",
         "reading the tokens again",
     ]
+
+
+async def test_what_is_revoked_without_a_database_is_worth_nothing_and_is_stored_later() -> None:
+    """At once, through every refresh, with the time at which it was revoked."""
+    clock, tokens = FakeClock(), FakeTokens(ONE)
+    known = KnownTokens(tokens, clock)
+    async with running(known):
+        tokens.trouble = "no route"
+        at = clock.time()
+        assert await known.revoke(ONE.token_id) is True
+        assert await known.revoke(ONE.token_id) is False
+        assert not known.stored(ONE.token_id)
+        assert known.find(ONE.token_id) == replace(ONE, revoked_at=at)
+        assert tokens.kept[ONE.token_id] == ONE
+        tokens.trouble = ""
+        await known.refresh()
+        assert known.find(ONE.token_id) == replace(ONE, revoked_at=at)
+        clock.advance(REFRESH_SEC)
+        await settle()
+        assert known.stored(ONE.token_id)
+        assert tokens.kept[ONE.token_id] == known.find(ONE.token_id) == replace(ONE, revoked_at=at)
 
 
 async def test_what_ended_long_ago_is_forgotten() -> None:

@@ -50,6 +50,8 @@ class RevokedToken(Token):
 
     changed: bool
     """Whether it was worth something before."""
+    stored: bool
+    """Whether the database knows. False: it is away, and a daemon that starts before it was told lets the token in."""
 
 
 @shape
@@ -123,10 +125,18 @@ CREATED = Answer(
     headers={"cache-control": "no-store: nobody is to keep it on the way."},
     refuses=(409,),
 )
+_REVOKED: dict[str, Any] = {
+    **_TOKEN,
+    "revoked_at": "2026-02-01T09:00:00.000Z",
+    "valid": False,
+    "changed": True,
+    "stored": True,
+}
 REVOKED = Answer(
     RevokedToken,
-    {**_TOKEN, "revoked_at": "2026-02-01T09:00:00.000Z", "valid": False, "changed": True},
+    _REVOKED,
     "It is worth nothing from now on.",
+    also=(Answer(RevokedToken, {**_REVOKED, "stored": False}, "Nor is it stored yet.", status=202),),
 )
 AUDIT = Answer(
     Audit,

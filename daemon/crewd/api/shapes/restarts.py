@@ -125,6 +125,19 @@ RESTARTED = Answer(
     enveloped=False,
     also=(
         Answer(
+            Restarted,
+            {
+                "success": True,
+                "message": "Worker restarted successfully",
+                **_HEAD,
+                "actions": [_DONE[0], {**_DONE[1], "late": ["ingest-0"]}, _DONE[2]],
+                "summary": _ALL,
+            },
+            "Every action succeeded; time was up before all new processes were.",
+            status=202,
+            enveloped=False,
+        ),
+        Answer(
             Incomplete,
             {
                 "success": False,
