@@ -24,6 +24,8 @@ from crewd.ctl import exits
 
 COMMANDS = {
     "status": "status",
+    "health": "health",
+    "stats": "stats",
     "top": "top",
     "start": "actions",
     "stop": "actions",
@@ -33,7 +35,9 @@ COMMANDS = {
     "reset": "reset",
     "why": "why",
     "events": "events",
+    "restart-events": "restart_events",
     "logs": "logs",
+    "worker-logs": "worker_logs",
     "configs": "configs",
     "export": "export",
     "reload": "reload",

@@ -74,3 +74,9 @@ def output_option(function: F) -> F:
 def yes_option(function: F) -> F:
     """Add ``--yes``."""
     return click.option("-y", "--yes", is_flag=True, help="Do not ask, where everything is meant.")(function)
+
+
+def force_option(function: F) -> F:
+    """Add ``--force``."""
+    words = "Send SIGKILL right behind the stop signal, without the time to end that it has otherwise."
+    return click.option("--force", is_flag=True, help=words)(function)

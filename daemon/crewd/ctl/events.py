@@ -15,15 +15,13 @@ from crewd.ctl import completing
 from crewd.ctl.client import Client, Query, Request
 from crewd.ctl.command import Showing, complain, output_option
 from crewd.ctl.failures import Fault, RequestError
+from crewd.ctl.paging import COUNT, newest, span
 from crewd.ctl.session import Session
 from crewd.ctl.story import line
 from crewd.ctl.stream import Message, messages
 from crewd.wording import Members
 
 PATH = "/events"
-COUNT = 20
-PAGE_MOST = 1000
-"""So many events the API gives at once."""
 SILENCE_SEC = 60.0
 """A stream that is silent for so long has ended: a comment comes every 15 seconds."""
 RETRY_SEC = 0.5
@@ -96,17 +94,7 @@ def _past(client: Client, query: Query, count: int | None, since: str | None) ->
     One at least: it is where following goes on.
     """
     wanted = max(1, count) if count is not None else COUNT if since is None else None
-    begin = [] if since is None else [("since", since)]
-    found: list[Members] = []
-    cursor: Query = []
-    while wanted is None or len(found) < wanted:
-        limit = PAGE_MOST if wanted is None else min(PAGE_MOST, wanted - len(found))
-        page = client.get(PATH, [*query, *begin, ("limit", limit), *cursor])
-        found = [*page["events"], *found]
-        if not page["next_cursor"]:
-            break
-        cursor = [("cursor", page["next_cursor"])]
-    return found
+    return newest(client, PATH, [*query, *span(since, None)], "events", wanted)[0]
 
 
 def _live(client: Client, query: Query, last: str) -> Generator[Any]:

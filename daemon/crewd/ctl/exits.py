@@ -52,6 +52,14 @@ def of_status(instances: Iterable[Members], *, stale: bool) -> int:
     return EXIT_DONE if all(one["status"] == "running" for one in instances) else EXIT_NOT_RUNNING
 
 
+def of_health(answers: Iterable[Members]) -> int:
+    """Return 0 where all are healthy, 3 where one is not, 4 where nobody knows."""
+    found = list(answers)
+    if any(reason["cause"] == "unknown" for one in found for reason in one["reasons"]):
+        return EXIT_UNKNOWN
+    return EXIT_DONE if all(one["healthy"] for one in found) else EXIT_NOT_RUNNING
+
+
 def of_results(results: Iterable[Members]) -> int:
     """Return 0 where all was done, else 1."""
     return EXIT_DONE if all(one["ok"] for one in results) else EXIT_FAILED
