@@ -21,6 +21,7 @@ import click
 
 from crewd import __version__
 from crewd.ctl import exits
+from crewd.manual import closing
 
 COMMANDS = {
     "status": "status",
@@ -65,20 +66,51 @@ class _Commands(click.Group):
         return getattr(import_module(f"crewd.ctl.{module}"), cmd_name.replace("-", "_"))
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="crewctl")
-@click.option("--socket", type=click.Path(), metavar="PATH", help="The daemon's socket; the default is the home's own.")
-@click.option("--host", metavar="URL", help="A daemon's address instead: https://HOST:PORT. Else $CREWD_HOST.")
-@click.option("--token-file", type=click.Path(), metavar="FILE", help="With your token for it. Else $CREWD_TOKEN.")
-@click.option(
-    "--ca", type=click.Path(), metavar="FILE", help="Who signed its certificate, where the system does not know."
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=closing(("crewctl status", "crewctl why --failed", "crewctl restart --rolling web"), {}),
 )
-@click.option("--cert", type=click.Path(), metavar="FILE", help="A certificate of yours, where it wants one.")
-@click.option("--key", type=click.Path(), metavar="FILE", help="The key of that, where it is not in the same file.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Default: auto.")
+@click.version_option(__version__, prog_name="crewctl")
+@click.option(
+    "--socket", type=click.Path(), metavar="PATH", help="Ask the daemon on this socket. The default is the home's own."
+)
+@click.option(
+    "--host",
+    metavar="URL",
+    help="Ask the daemon at this address instead, https://HOST:PORT. The default is $CREWD_HOST.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Show the token in this file there. The default is the token in $CREWD_TOKEN.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(),
+    metavar="FILE",
+    help="Trust whom this certificate is of to have signed the daemon's, where the system does not.",
+)
+@click.option("--cert", type=click.Path(), metavar="FILE", help="Show this certificate, where the daemon wants one.")
+@click.option(
+    "--key", type=click.Path(), metavar="FILE", help="Use this key with --cert, where it is not in the same file."
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Show colours on a terminal, always or never.",
+)
 @click.pass_context
 def crewctl(ctx: click.Context, color: str, **said: str | None) -> None:
-    """Show and steer the crew that crewd keeps running."""
+    """Show and steer the crew that crewd keeps running.
+
+    SEL says which workers are meant: web is all instances of the worker web, and so is web:*; web-0 is an instance,
+    tier=front are all workers with this label, and * is all of the crew. The daemon is asked on its socket, or with
+    --host on another machine.
+    """
     from crewd.ctl.address import Address  # noqa: PLC0415 - `crewctl --version` is quick
     from crewd.ctl.session import Session  # noqa: PLC0415 - as above
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from crewd.ctl.session import Session
 
 
-def _acting(verb: str, words: str, *, waits: bool = True, ends: bool = False, rolls: bool = False) -> click.Command:
+def _acting(
+    verb: str, words: str, *examples: str, waits: bool = True, ends: bool = False, rolls: bool = False
+) -> click.Command:
     """Return the command.
 
     ``waits``: there is something to wait for; ``ends``: processes, so everything is asked about, and it may be done by
@@ -53,7 +55,7 @@ def _acting(verb: str, words: str, *, waits: bool = True, ends: bool = False, ro
     decorated = force_option(yes_option(decorated)) if ends else decorated
     decorated = rolling_option(decorated) if rolls else decorated
     decorated = waiting_options(decorated) if waits else decorated
-    return click.command(verb, cls=Doing, help=words)(selecting(decorated))
+    return click.command(verb, cls=Doing, help=words, examples=examples)(selecting(decorated))
 
 
 def _named(client: Client, selection: Selection) -> list[str]:
@@ -72,20 +74,30 @@ start = _acting(
     "start",
     """Start what does not run.
 
-    A start by hand is never refused by the limit, and begins a new history.""",
+    A start by hand is never refused by the limit, and begins a new history.
+    SEL is a worker, an instance, worker:*, label=value, or * for all.""",
+    "crewctl start web",
+    "crewctl start --failed --timeout 2m",
 )
 stop = _acting(
     "stop",
     """Stop what runs or waits for its restart.
 
-    It stays down until somebody starts it.""",
+    It stays down until somebody starts it.
+    SEL is a worker, an instance, worker:*, label=value, or * for all.""",
+    "crewctl stop web-0 tier=front",
+    "crewctl stop web --force",
+    "crewctl stop --all --yes",
     ends=True,
 )
 restart = _acting(
     "restart",
-    """Stop, then start.
+    """Stop what runs, then start it.
 
-    What does not run is started.""",
+    What does not run is started. SEL is a worker, an instance, worker:*, label=value, or * for all.""",
+    "crewctl restart web",
+    "crewctl restart --rolling web mail",
+    "crewctl restart web --no-wait",
     ends=True,
     rolls=True,
 )
@@ -93,6 +105,9 @@ reset_failed = _acting(
     "reset-failed",
     """Forget the exits of what was given up.
 
-    It may run again then, and has its whole budget; nothing is started.""",
+    It may run again then, and has its whole budget; nothing is started.
+    SEL is a worker, an instance, worker:*, label=value, or * for all.""",
+    "crewctl reset-failed web",
+    "crewctl reset-failed --failed",
     waits=False,
 )

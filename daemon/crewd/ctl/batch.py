@@ -23,7 +23,7 @@ COMMENT = "#"
 FORCED = ("stop", "restart")
 
 
-@click.command(cls=Doing)
+@click.command(cls=Doing, examples=("crewctl batch restart < names.txt", "crewctl batch stop --force < names.json"))
 @click.argument("action", type=click.Choice(list(DONE)))
 @click.argument("file", type=click.File("rb"), default="-")
 @waiting_options

@@ -30,17 +30,26 @@ DROPPED = "dropped"
 UNAVAILABLE = 503
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl events web-0 --since 1h", "crewctl events --type commanded -n 5", "crewctl events -f"),
+)
 @click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what happens, until Ctrl-C.")
-@click.option("-n", "--lines", "count", type=click.IntRange(0), help=f"The newest so many; else {COUNT}.")
-@click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h. All of them, unless -n says how many.")
+@click.option(
+    "-n",
+    "--lines",
+    "count",
+    type=click.IntRange(0),
+    help=f"Show the newest so many. The default is {COUNT}, or all with --since.",
+)
+@click.option("--since", metavar="WHEN", help="Show what came since then: in ISO 8601, or how long ago, as in 1h.")
 @click.option(
     "--type",
     "types",
     metavar="TYPE",
     multiple=True,
-    help="This type alone, as the journal has it.",
+    help="Show this type alone, as the journal names it; may be said several times.",
     shell_complete=completing.types,
 )
 @output_option
@@ -57,7 +66,8 @@ def events(
 ) -> None:
     """Show what happened, the newest last.
 
-    To all of the crew, or to what is named.
+    What happened to all of the crew is shown, or to what is named. SEL is a worker, an instance, worker:*, label=value,
+    or * for all.
     """
     query = [*(("instance", name) for name in names if name != "*"), *(("type", word) for word in types)]
     past = _begun(session.client, query, count, since) if follow else _past(session.client, query, count, since)

@@ -14,9 +14,13 @@ from crewd.wording import plain
 MASK = "***"
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl export > /etc/crewd/conf.d/from-the-api.yaml", "crewctl export mail --masked"),
+    statuses={EXIT_FAILED: "It failed, or there are variables whose values are not shown to you."},
+)
 @click.argument("workers", metavar="[WORKER]...", nargs=-1)
-@click.option("--masked", is_flag=True, help=f"Print variables whose values you are not shown, as {MASK}.")
+@click.option("--masked", is_flag=True, help=f"Print {MASK} for values of variables that you are not shown.")
 @output_option
 @click.pass_context
 def export(ctx: click.Context, workers: tuple[str, ...], *, masked: bool, output: str) -> None:

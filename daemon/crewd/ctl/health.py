@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from crewd.ctl.session import Session
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl health", "crewctl health web mail-0", "crewctl health --failed -o json"),
+    statuses={
+        exits.EXIT_DONE: "All of them are healthy.",
+        exits.EXIT_NOT_RUNNING: "One of them is not healthy.",
+        exits.EXIT_UNKNOWN: "Nobody can tell: a name is unknown, or crewd or supervisord cannot be reached.",
+    },
+)
 @selecting
 @output_option
 @click.pass_context
@@ -23,7 +31,7 @@ def health(ctx: click.Context, names: tuple[str, ...], output: str, *, failed: b
     """Tell whether workers are healthy, and why not.
 
     A worker is healthy where each of its instances runs, or has done what it was there for, and owes no heartbeat. All
-    of the crew is asked for, or what is named. The exit status is 0 where all are healthy, 3 where one is not.
+    of the crew is looked at, or what is named. SEL is a worker, an instance, worker:*, label=value, or * for all.
     """
     session: Session = ctx.obj
     selection = Selection.of(names, failed=failed, everything=everything)

@@ -47,14 +47,18 @@ def span(since: str | None, until: str | None) -> list[tuple[str, str | int]]:
 def newest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``-n``, ``--since`` and ``--until``."""
     count = click.option(
-        "-n", "--lines", "count", type=click.IntRange(1), help=f"Show the newest so many; else {COUNT}."
+        "-n",
+        "--lines",
+        "count",
+        type=click.IntRange(1),
+        help=f"Show the newest so many. The default is {COUNT}, or all with --since.",
     )
     since = click.option(
         "--since",
         metavar="WHEN",
-        help="Show what came since then: ISO 8601, or how long ago, 1h. All, unless -n is said.",
+        help="Show what came since then: in ISO 8601, or how long ago, as in 1h.",
     )
-    until = click.option("--until", metavar="WHEN", help="Show what came before then; written as for --since.")
+    until = click.option("--until", metavar="WHEN", help="Show what came before then, written as for --since.")
     return count(since(until(function)))
 
 

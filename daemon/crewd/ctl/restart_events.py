@@ -14,7 +14,9 @@ HEAD = ("AT", "WORKER", "RESULT", "TOOK", "BY", "REASON")
 NOTHING = "-"
 
 
-@click.command("restart-events", cls=Showing)
+@click.command(
+    "restart-events", cls=Showing, examples=("crewctl restart-events", "crewctl restart-events ingest --since 7d")
+)
 @click.argument("names", metavar="[WORKER]...", nargs=-1, shell_complete=completing.names)
 @newest_options
 @output_option
@@ -25,7 +27,7 @@ def restart_events(
     """Show the manual restarts with a reset, the newest last.
 
     They are those of `crewctl reset` and of the API: when, by whom, and what came of it. Restarts that crewd makes by
-    itself are among the events: `crewctl events`.
+    itself are shown by `crewctl events`.
     """
     query = [*(("worker", name) for name in names), *span(since, until)]
     found, _ = newest(session.client, PATH, query, "restart_events", wanted(count, since))

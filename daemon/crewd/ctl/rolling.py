@@ -37,7 +37,7 @@ class _Round:
 
 def rolling_option(function: F) -> F:
     """Add ``--rolling``."""
-    words = "Restart one instance after the other, each when the one before it runs; end at the first that does not."
+    words = "Restart one instance after the other, each when the one before it runs, up to the first that does not."
     return click.option("--rolling", is_flag=True, help=words)(function)
 
 

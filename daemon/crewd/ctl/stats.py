@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from crewd.ctl.session import Session
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl stats", "crewctl stats -o json"),
+    statuses={exits.EXIT_UNKNOWN: "This is the last that is known, or the daemon cannot be reached."},
+)
 @output_option
 @click.pass_context
 def stats(ctx: click.Context, output: str) -> None:
     """Show figures of all workers together.
 
-    How many there are of each status, restarts, errors, what they use, and what they report of themselves. The exit
-    status is 0, or 4 where this is the last that is known and not how it is now.
+    How many there are of each status, how often they were restarted and failed, what they use, and what they report of
+    themselves. What nobody knows is left out.
     """
     session: Session = ctx.obj
     answer = session.client.get("/workers/stats/overview")

@@ -12,7 +12,11 @@ from crewd.model.report import Level, LogKind
 PATH = "/worker-logs"
 
 
-@click.command("worker-logs", cls=Showing)
+@click.command(
+    "worker-logs",
+    cls=Showing,
+    examples=("crewctl worker-logs web --level error --since 1h", "crewctl worker-logs --kind task -n 100 -o json"),
+)
 @click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
 @newest_options
 @click.option(
@@ -44,7 +48,8 @@ def worker_logs(
 ) -> None:
     """Show what happened to workers and what they had written down, the newest last.
 
-    Of all of the crew, or of what is named. What workers write to their standard output is shown by `crewctl logs`.
+    That of all of the crew is shown, or of what is named. What workers write to their standard output is shown by
+    `crewctl logs`. SEL is a worker, an instance, worker:*, label=value, or * for all.
     """
     query = [*(("instance", name) for name in names if name != "*"), *span(since, until)]
     query += [*(("level", word) for word in levels), *(("kind", word) for word in kinds)]

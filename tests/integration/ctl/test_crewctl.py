@@ -178,7 +178,7 @@ def test_status_loads_nothing_that_it_does_not_need() -> None:
     ours = {name for name in loaded if name.startswith("crewd.")}
 
     assert not {"yaml", "jinja2", "structlog", "asyncio", "supervisor", "rich", "httpx", "difflib"} & set(loaded)
-    assert {name.split(".")[1] for name in ours} == {"ctl", "errors", "model", "wording"}
+    assert {name.split(".")[1] for name in ours} == {"ctl", "errors", "manual", "model", "wording"}
 
 
 def test_on_a_terminal_status_is_coloured_and_fits(api: Api, root: Path) -> None:
