@@ -299,6 +299,8 @@ def test_each_command_of_crewctl_has_a_section_that_lists_its_options(name: str,
     assert not missing(options(command), documented[name])
 
 
+SHORT_MOST = 60
+"""So wide is what a list of commands on 80 columns says of each."""
 ALL_COMMANDS = tuple({**commands(), **dict(_commands("crewctl", ctl.crewctl))}.items())
 
 
@@ -308,6 +310,7 @@ def test_each_command_explains_itself_in_sentences(name: str, command: click.Com
     options = [param for param in command.params if isinstance(param, click.Option)]
     texts = {name: command.help, **{option.opts[0]: option.help for option in options}}
 
+    assert not command.get_short_help_str(SHORT_MOST).endswith("..."), "the list of the commands cuts it"
     assert not [of for of, text in texts.items() if not re.fullmatch(r"[A-Z].*[.]", (text or "").strip(), re.DOTALL)]
 
 

@@ -138,7 +138,10 @@ def schema(*, sample: bool) -> None:
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that has a shell complete crewd's commands and options."""
+    """Print the completion script of a shell.
+
+    It has the shell complete commands and options.
+    """
     from crewd import shells  # noqa: PLC0415 - as above
 
     click.echo(shells.script(main, "crewd", shell), nl=False)

@@ -176,10 +176,10 @@ def _warnings(before: str | None, now: str, *, running: bool) -> tuple[str, ...]
     help="Read the workers made over the API from standard input. Without it those of the last time stay.",
 )
 def main(config_path: str | None, *, check_only: bool, api_workers: bool) -> None:
-    """Render the configuration, verify it, put it in force and tell the engine.
+    """Render the configuration, and put it in force.
 
-    The daemon calls it. By hand it is needed before supervisord is started without the daemon. It prints one object of
-    JSON that says what changed.
+    It is verified first by supervisor's own parser, and the engine is told. The daemon calls it. By hand it is
+    needed before supervisord is started without the daemon. It prints one object of JSON that says what changed.
     """
     gc.disable()  # a short life
     os.umask(0o077)

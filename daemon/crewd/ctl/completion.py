@@ -15,5 +15,8 @@ from crewd.shells import SHELLS, script
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that has a shell complete crewctl's commands, options and names."""
+    """Print the completion script of a shell.
+
+    It has the shell complete commands, options and the names of the crew.
+    """
     click.echo(script(ctx.find_root().command, "crewctl", shell), nl=False)

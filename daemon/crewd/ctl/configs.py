@@ -26,10 +26,10 @@ def revision_option(function: Any) -> Any:
 
 @click.group()
 def configs() -> None:
-    """Show what is configured of workers, and make, change and delete workers over the API.
+    """Show, make, change and delete configurations of workers.
 
-    Workers of the file are shown, too, and changed in the file. What is made, changed or deleted here is in force when
-    the command ends.
+    Those of the file are shown, and changed in the file; all else is done to workers made over the API. What is
+    made, changed or deleted here is in force when the command ends.
     """
 
 
@@ -104,7 +104,10 @@ def create(ctx: click.Context, words: tuple[str, ...], file: str | None, output:
 def set_(
     session: Session, *, worker: str, words: tuple[str, ...], unset: tuple[str, ...], revision: int | None, output: str
 ) -> None:
-    """Change keys of WORKER, which was made over the API, and put that in force."""
+    """Change keys of WORKER, and put that in force.
+
+    It was made over the API. A VALUE that is JSON is taken as that, any other is a text.
+    """
     patch = {**assigned(words), **dict.fromkeys(unset)}
     if not patch:
         raise click.UsageError("Say KEY=VALUE, or --unset KEY.")
@@ -116,9 +119,10 @@ def set_(
 @output_option
 @click.pass_context
 def edit(ctx: click.Context, worker: str, output: str) -> None:
-    """Change WORKER, which was made over the API, in an editor, and put that in force.
+    """Change WORKER in an editor, and put that in force.
 
-    VISUAL or EDITOR names the editor. What somebody else changed meanwhile is not overwritten.
+    It was made over the API. VISUAL or EDITOR names the editor. What somebody else changed meanwhile is not
+    overwritten.
     """
     session: Session = ctx.obj
     found = _get(session, worker)
@@ -140,7 +144,10 @@ def edit(ctx: click.Context, worker: str, output: str) -> None:
 @output_option
 @click.pass_obj
 def delete(session: Session, workers: tuple[str, ...], revision: int | None, output: str) -> None:
-    """Stop workers that were made over the API as any stop does, and forget them."""
+    """Stop workers made over the API, and forget them.
+
+    They are stopped as by any stop.
+    """
     if revision is not None and len(workers) > 1:
         raise click.UsageError("--revision is of one worker.")
     answers = [_ask(session, "DELETE", f"{PATH}/{segment(name)}", None, revision) for name in workers]

@@ -24,10 +24,11 @@ MASK = "***"
 @output_option
 @click.pass_context
 def export(ctx: click.Context, workers: tuple[str, ...], *, masked: bool, output: str) -> None:
-    """Print workers made over the API as YAML, all or those that are named.
+    """Print workers made over the API as YAML.
 
-    In a file of conf.d they shadow those that they came from, and behave the same. The values of variables are shown
-    to an admin alone: for anybody else this fails where there are any, unless --masked is said.
+    All of them are printed, or those that are named. In a file of conf.d they shadow those that they came from, and
+    behave the same. The values of variables are shown to an admin alone: for anybody else this fails where there
+    are any, unless --masked is said.
     """
     found = {one["worker_id"]: one for one in everything(ctx.obj, "api")}
     if unknown := [name for name in workers if name not in found]:

@@ -29,7 +29,7 @@ REFUSED = "RESTART_004"
 @output_option
 @click.pass_context
 def reload(ctx: click.Context, output: str) -> None:
-    """Read the configuration again, and apply what changed in it.
+    """Read the configuration again, and apply what changed.
 
     What did not change is not touched. A mistake in it changes nothing.
     """

@@ -46,10 +46,10 @@ def worker_logs(
     kinds: tuple[str, ...],
     output: str,
 ) -> None:
-    """Show what happened to workers and what they had written down, the newest last.
+    """Show what happened to workers and what they wrote down.
 
-    That of all of the crew is shown, or of what is named. What workers write to their standard output is shown by
-    `crewctl logs`. SEL is a worker, an instance, worker:*, label=value, or * for all.
+    The newest comes last. That of all of the crew is shown, or of what is named. What workers write to their
+    standard output is shown by `crewctl logs`. SEL is a worker, an instance, worker:*, label=value, or * for all.
     """
     query = [*(("instance", name) for name in names if name != "*"), *span(since, until)]
     query += [*(("level", word) for word in levels), *(("kind", word) for word in kinds)]
