@@ -51,6 +51,23 @@ COMMANDS = {
 """Each command, and the module of this package that has it: as a function of the command's name."""
 
 
+ELSEWHERE = {
+    "avail": "configs list",
+    "daemon-reload": "reload",
+    "is-active": "status",
+    "journal": "events",
+    "kill": "stop --force",
+    "list-units": "status",
+    "pid": "status",
+    "reread": "check",
+    "scale": "configs set",
+    "show": "configs show",
+    "tail": "logs",
+    "update": "reload",
+}
+"""What crewctl calls what systemctl, supervisorctl and others have a word of their own for."""
+
+
 class _Commands(click.Group):
     """A group that imports a command when it is asked for it."""
 
@@ -64,6 +81,20 @@ class _Commands(click.Group):
         if module is None:
             return None
         return getattr(import_module(f"crewd.ctl.{module}"), cmd_name.replace("-", "_"))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; where there is none of that name, say what may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as unknown:
+            from crewd.ctl.suggestions import near  # noqa: PLC0415 - for mistakes alone
+
+            meant = [ELSEWHERE[args[0]]] if args[0] in ELSEWHERE else near(args[:1], list(COMMANDS))
+            if not meant:
+                raise
+            raise click.UsageError(f"{unknown.message} Did you mean {' or '.join(meant)}?", ctx) from None
 
 
 @click.command(
@@ -119,6 +150,7 @@ def crewctl(ctx: click.Context, color: str, **said: str | None) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit status."""
+    _fill()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter gets the rest
@@ -143,6 +175,13 @@ def run(arguments: Sequence[str]) -> int:
         _let_go()
         click.echo(f"cannot write the answer: {error.strerror}", err=True)
         return exits.EXIT_FAILED
+
+
+def _fill() -> None:
+    """Put nothing in the place of standard streams that were closed: a socket would come to stand there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for good
 
 
 def _let_go() -> None:

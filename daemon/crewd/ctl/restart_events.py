@@ -7,7 +7,8 @@ from crewd.ctl.command import Showing, complain, output_option
 from crewd.ctl.crew_table import seconds
 from crewd.ctl.paging import newest, newest_options, show_json, show_table, span, wanted
 from crewd.ctl.session import Session
-from crewd.wording import Members, duration, moment
+from crewd.ctl.suggestions import near
+from crewd.wording import Members, duration, moment, plain
 
 PATH = "/restart-events"
 HEAD = ("AT", "WORKER", "RESULT", "TOOK", "BY", "REASON")
@@ -36,7 +37,14 @@ def restart_events(
     elif found:
         show_table(session, HEAD, found, _row, well=lambda one: one["success"])
     else:
-        complain("there is no such restart")
+        complain("there is no such restart" + _suggestion(session, names))
+
+
+def _suggestion(session: Session, names: tuple[str, ...]) -> str:
+    """Return what may have been meant by names that no worker has now: they may be misspelt, or of the past."""
+    known = [worker["worker_id"] for worker in session.client.get("/workers")["workers"]] if names else []
+    found = near((name for name in names if name not in known), known)
+    return f"; did you mean {' or '.join(map(plain, found))}?" if found else ""
 
 
 def _row(one: Members) -> tuple[str, ...]:

@@ -144,6 +144,16 @@ def test_an_empty_list_is_said_aside(api: Api, root: Path, command: str, path: s
     assert ran.stderr.startswith("there is no such ")
 
 
+def test_a_misspelt_worker_without_restarts_is_guessed(api: Api, root: Path) -> None:
+    """It may also be one of the past, so that is no failure."""
+    api.serve("GET /restart-events", data({"restart_events": [], "next_cursor": None}))
+    api.serve("GET /workers", data(crew(worker(instance("ingest-0")))))
+
+    ran = crewctl(root, "restart-events", "ingets")
+    assert (ran.returncode, ran.stderr) == (0, "there is no such restart; did you mean ingest?\n")
+    assert crewctl(root, "restart-events", "ingest").stderr == "there is no such restart\n"
+
+
 def test_masked_variables_are_exported_only_where_that_is_said(api: Api, root: Path) -> None:
     """A file that sets variables to *** is no copy of the worker: 1, with the role that is shown them."""
     masked = {**ONE.example, "configuration": {"environment": {"SECRET": "***"}}}
