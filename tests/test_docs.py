@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import inspect
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -299,6 +300,40 @@ def test_each_command_of_crewctl_has_a_section_that_lists_its_options(name: str,
 
     assert name in documented
     assert not missing(options(command), documented[name])
+
+
+SHORT_MOST = 60
+"""So wide is what a list of commands on 80 columns says of each."""
+ALL_COMMANDS = tuple({**commands(), **dict(_commands("crewctl", ctl.crewctl))}.items())
+
+
+@pytest.mark.parametrize(("name", "command"), ALL_COMMANDS)
+def test_each_command_explains_itself_in_sentences(name: str, command: click.Command) -> None:
+    """Itself and each option: the man pages are made of it, and `--help` is all that is at hand at night."""
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    texts = {name: command.help, **{option.opts[0]: option.help for option in options}}
+
+    assert not command.get_short_help_str(SHORT_MOST).endswith("..."), "the list of the commands cuts it"
+    assert not [of for of, text in texts.items() if not re.fullmatch(r"[A-Z].*[.]", (text or "").strip(), re.DOTALL)]
+
+
+@pytest.mark.parametrize(("name", "command"), [one for one in ALL_COMMANDS if not isinstance(one[1], click.Group)])
+def test_each_command_has_examples_that_it_understands(name: str, command: click.Command) -> None:
+    """And says what its exit statuses mean."""
+    examples = _paragraph(command, "Examples:")
+    statuses = [line.split()[0] for line in _paragraph(command, "Exit status:")]
+
+    assert examples
+    assert {"0", "2"} <= set(statuses)
+    for line in examples:
+        typed = re.split(r" (?:<|>|&&)|\)$", line.partition(name)[2])[0]
+        command.make_context(name, shlex.split(typed))
+
+
+def _paragraph(command: click.Command, title: str) -> list[str]:
+    """Return the lines below a title in the epilog."""
+    paragraphs = [one.split("\n") for one in (command.epilog or "").split("\n\n")]
+    return next((lines[2:] for lines in paragraphs if lines[:2] == ["\b", title]), [])
 
 
 def test_each_exit_status_of_crewctl_is_documented() -> None:

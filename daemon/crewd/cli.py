@@ -12,6 +12,7 @@ import click
 
 from crewd import __version__
 from crewd.errors import ConfigError, CrewdError
+from crewd.manual import closing
 
 if TYPE_CHECKING:
     from crewd.config import Loaded
@@ -21,34 +22,76 @@ if TYPE_CHECKING:
 EX_CONFIG = 78
 
 _config = click.option(
-    "-c", "--config", type=click.Path(), metavar="FILE", help="The configuration; the default is the home's own."
+    "-c", "--config", type=click.Path(), metavar="FILE", help="Take this configuration. The default is the home's own."
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_CHECKED = {
+    0: "It is right.",
+    1: "It could not be looked at.",
+    2: "It was used wrongly.",
+    EX_CONFIG: "The configuration is wrong: there is a line for each mistake.",
+}
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=closing(("crewd check -c crew.yaml", "crewd run -c crew.yaml"), {}),
+)
 @click.version_option(__version__, prog_name="crewd")
 def main() -> None:
-    """Keep a crew of workers running."""
+    """Keep a crew of workers running.
+
+    The workers are described in a file; without -c it is that of $CREWD_HOME, or /etc/crewd/crewd.yaml. What runs is
+    shown and steered by crewctl.
+    """
 
 
-@main.command()
+@main.command(
+    epilog=closing(
+        ("crewd run", "CREWD_HOME=$PWD/.crewd crewd run -c crew.yaml --log-level debug"),
+        {
+            0: "It was ended, by TERM, INT or `crewctl shutdown`.",
+            1: "It could not run, or not go on.",
+            2: "It was used wrongly.",
+            EX_CONFIG: "The configuration is wrong: starting it again without a change is in vain.",
+        },
+    )
+)
 @_config
-@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    "--log-format",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    show_default=True,
+    help="Write the log in this form, to standard error.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Write what matters as much, or more.",
 )
 def run(config: str | None, log_format: str, log_level: str) -> None:
-    """Run the daemon in the foreground; start a supervisord where none answers."""
+    """Run the daemon in the foreground.
+
+    It applies the configuration, and starts a supervisord where none answers. HUP has it read the configuration again,
+    TERM and INT end it; whether the workers end with it is said by on_shutdown.
+    """
     from crewd.app import daemon, logs  # noqa: PLC0415 - quick start of the other commands
 
     logs.configure(os.environ, logs.LogFormat(log_format), log_level)
     sys.exit(daemon.run(config, os.environ))
 
 
-@main.command()
+@main.command(epilog=closing(("crewd check", "crewd check -c crew.yaml"), _CHECKED))
 @_config
 def check(config: str | None) -> None:
-    """Validate everything, touch nothing."""
+    """Check the configuration, and touch nothing.
+
+    All mistakes of all its files are told at once, each with its place: FILE:LINE:COLUMN: KEY: what is wrong.
+    """
     with _refusals():
         from crewd import apply  # noqa: PLC0415 - as above
 
@@ -61,10 +104,13 @@ def check(config: str | None) -> None:
     click.echo(f"{len(workers)} workers, {instances} instances: ok")
 
 
-@main.command()
+@main.command(epilog=closing(("crewd render -c crew.yaml",), {**_CHECKED, 0: "It was printed."}))
 @_config
 def render(config: str | None) -> None:
-    """Print the supervisord configuration; secrets are masked."""
+    """Print the configuration of supervisord that the file means.
+
+    Secrets are masked, and nothing is written.
+    """
     with _refusals():
         from crewd.supervisord.render import render as rendered  # noqa: PLC0415 - as above
         from crewd.supervisord.secrets import masked  # noqa: PLC0415 - as above
@@ -75,8 +121,12 @@ def render(config: str | None) -> None:
     click.echo(text, nl=False)
 
 
-@main.command()
-@click.option("--sample", is_flag=True, help="A commented sample file instead.")
+@main.command(
+    epilog=closing(
+        ("crewd schema", "crewd schema --sample > crew.yaml"), {0: "It was printed.", 2: "It was used wrongly."}
+    )
+)
+@click.option("--sample", is_flag=True, help="Print a commented sample file instead.")
 def schema(*, sample: bool) -> None:
     """Print the JSON Schema of the configuration."""
     from crewd import config  # noqa: PLC0415 - as above
@@ -84,10 +134,15 @@ def schema(*, sample: bool) -> None:
     click.echo(config.sample() if sample else json.dumps(config.json_schema(), indent=2))
 
 
-@main.command()
+@main.command(
+    epilog=closing(("source <(crewd completion bash)",), {0: "It was printed.", 2: "There is no such shell."})
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that has a shell complete crewd's commands and options."""
+    """Print the completion script of a shell.
+
+    It has the shell complete commands and options.
+    """
     from crewd import shells  # noqa: PLC0415 - as above
 
     click.echo(shells.script(main, "crewd", shell), nl=False)

@@ -20,7 +20,8 @@ _NOTHING = "-"
 
 def plain(text: object) -> str:
     """Return the text in one line, without control, formatting or unassigned characters and lone surrogates."""
-    return " ".join("".join(_shown(sign) for sign in str(text)).split())
+    words = str(text)
+    return " ".join((words if words.isprintable() else "".join(map(_shown, words))).split())
 
 
 def _shown(sign: str) -> str:

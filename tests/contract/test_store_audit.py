@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from crewd.model.access import How
-from crewd.model.home import Home
 from crewd.reconcile.auditing import Audit, AuditQuery, Entry
 from crewd.reconcile.storage import Retention
-from crewd.store import SqlAudit, store_of
+from crewd.store import SqlAudit
 from crewd.testing import FakeAudit
-from harness.databases import database_for, empty_database, empty_file, postgres  # noqa: F401 - fixtures
+from harness.databases import empty_database, empty_file, opened_store, postgres  # noqa: F401 - fixtures
 
 WHO = ("uid 0 pid 42", "uid 0 pid 7", "uid 01", "token 7f3a", "anonymous")
 
@@ -50,11 +49,8 @@ async def audit(request: Any, tmp_path: Path) -> AsyncGenerator[Audit]:
     if request.param == "fake":
         yield FakeAudit()
         return
-    home = Home.under(str(tmp_path))
-    store = store_of(database_for(request.param, request, home), home)
-    await store.open()
-    yield SqlAudit(store)
-    await store.close()
+    async with opened_store(request.param, request, tmp_path) as store:
+        yield SqlAudit(store)
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ import pytest
 
 from crewd.errors import StoreError
 from crewd.model.access import Role
-from crewd.model.home import Home
 from crewd.reconcile.tokens import Token, Tokens
-from crewd.store import SqlTokens, store_of
+from crewd.store import SqlTokens
 from crewd.testing import FakeTokens
-from harness.databases import database_for, empty_database, empty_file, postgres  # noqa: F401 - fixtures
+from harness.databases import empty_database, empty_file, opened_store, postgres  # noqa: F401 - fixtures
 
 NOW = 1_800_000_000.0
 FULL = Token(
@@ -36,11 +35,8 @@ async def tokens(request: Any, tmp_path: Path) -> AsyncGenerator[Tokens]:
     if request.param == "fake":
         yield FakeTokens()
         return
-    home = Home.under(str(tmp_path))
-    store = store_of(database_for(request.param, request, home), home)
-    await store.open()
-    yield SqlTokens(store)
-    await store.close()
+    async with opened_store(request.param, request, tmp_path) as store:
+        yield SqlTokens(store)
 
 
 async def test_tokens_come_back_as_they_were(tokens: Tokens) -> None:

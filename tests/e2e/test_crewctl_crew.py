@@ -99,6 +99,34 @@ def test_restart_brings_new_processes(daemon: Daemon) -> None:
     assert all(before[name] != after[name] for name in before)
 
 
+def test_a_rolling_restart_ends_at_the_first_that_does_not_come_up(daemon: Daemon) -> None:
+    """In the order in which they are named; those behind it run on."""
+    before = daemon.pids()
+    code, told, complaint = crewctl(daemon, "restart", "--rolling", "--force", "steady", "broken", "chatty")
+    after = daemon.pids()
+
+    assert code == 1
+    assert told.startswith("✓ steady-0  restarted\n✓ steady-1  restarted\n✗ broken-0  not restarted: ")
+    assert "not touched: chatty-0\n" in complaint
+    assert before["steady-0"] != after["steady-0"]
+    assert before["steady-1"] != after["steady-1"]
+    assert before["chatty-0"] == after["chatty-0"]
+    assert events(daemon, "steady-1", "--type", "commanded")[0]["through"] == "crewd, by force"
+
+
+def test_health_figures_and_the_log_are_those_of_the_crew(daemon: Daemon) -> None:
+    """Which workers are not well and why, how many there are, and what crewd saw of them."""
+    code, told, _ = crewctl(daemon, "health")
+    assert code == 3
+    assert "✓ steady   healthy\n" in told
+    assert "✗ broken   not healthy (error)\n    broken-0 was given up\n" in told
+    assert crewctl(daemon, "health", "steady", "chatty-0")[0] == 0
+    assert crewctl(daemon, "health", "nobody")[0] == 4
+    assert "instances     5: 3 running, 1 error, 1 crashed\n" in crewctl(daemon, "stats")[1]
+    assert re.search(r"broken-0 +error +ended: exit code 3", crewctl(daemon, "worker-logs", "--level", "error")[1])
+    assert crewctl(daemon, "restart-events") == (0, "", "there is no such restart\n")
+
+
 def test_a_start_that_fails_is_told(daemon: Daemon) -> None:
     """1, with what happened, as soon as it is known; and what has a chance is started all the same."""
     crewctl(daemon, "stop", "steady-0")

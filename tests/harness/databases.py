@@ -1,18 +1,22 @@
 """Empty databases of each kind, with their tables. The fixtures: a module of tests imports them, ``postgres`` too."""
 
 import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crewd.model.home import Home
+from crewd.store import store_of
 from crewd.store.choice import database_of
 from crewd.store.migrate import migrate
+from crewd.store.store import SqlStore
 from crewd.store.versions import CURRENT
 from harness.postgres import Postgres, postgres
 
-__all__ = ["database_for", "empty_database", "empty_file", "make_tables", "postgres"]
+__all__ = ["database_for", "empty_database", "empty_file", "make_tables", "opened_store", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,13 @@ def database_for(kind: str, request: Any, home: Home) -> str:
     if kind == "sqlite":
         shutil.copytree(request.getfixturevalue("empty_file"), home.lib)
     return "sqlite"
+
+
+@asynccontextmanager
+async def opened_store(kind: str, request: Any, tmp_path: Path) -> AsyncGenerator[SqlStore]:
+    """A store on an empty database of this kind, open in the block."""
+    home = Home.under(str(tmp_path))
+    store = store_of(database_for(kind, request, home), home)
+    await store.open()
+    yield store
+    await store.close()

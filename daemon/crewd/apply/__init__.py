@@ -30,6 +30,7 @@ from crewd.apply.environment_files import check_environment_files
 from crewd.config import Loaded, load
 from crewd.config.home import home_from
 from crewd.errors import ConfigError, CrewdError, Problem, TargetError
+from crewd.manual import closing
 from crewd.model.generated import GENERATED, untouched
 from crewd.model.home import Home
 from crewd.model.offer import OFFERS_BYTES, Offer, OfferError, Ruling, decode, encode, rulings_to_json
@@ -174,17 +175,31 @@ def _warnings(before: str | None, now: str, *, running: bool) -> tuple[str, ...]
     return (*edited, "what changed outside workers and listeners takes effect when supervisord is started next")
 
 
-@click.command()
-@click.option("-c", "--config", "config_path", metavar="FILE", help="The configuration; default: that of CREWD_HOME.")
-@click.option("--check-only", is_flag=True, help="Render and verify; write nothing, tell nobody.")
+@click.command(
+    epilog=closing(
+        ("crewd-apply", "crewd-apply --check-only -c crew.yaml"),
+        {
+            0: "It is in force, or with --check-only it could be.",
+            1: "It failed, and what was in force is in force.",
+            2: "It was used wrongly.",
+            EXIT_CONFIG: "The configuration is wrong: there is a line for each mistake.",
+        },
+    )
+)
+@click.option("-c", "--config", "config_path", metavar="FILE", help="Apply this file. The default is the home's own.")
+@click.option("--check-only", is_flag=True, help="Render and verify it, but write nothing and tell nobody.")
 @click.option(
     "--api-workers",
     is_flag=True,
-    help="Read the workers made over the API from standard input; otherwise those of the last time stay.",
+    help="Read the workers made over the API from standard input. Without it those of the last time stay.",
 )
-@click.option("--serve", is_flag=True, help="Answer the one request on the socket that standard input is, for systemd.")
+@click.option("--serve", is_flag=True, help="Answer the one request on the socket that standard input is. For systemd.")
 def main(config_path: str | None, *, check_only: bool, api_workers: bool, serve: bool) -> None:
-    """Render the configuration, verify it, put it in force and tell the engine."""
+    """Render the configuration, and put it in force.
+
+    It is verified first by supervisor's own parser, and the engine is told. The daemon calls it. By hand it is
+    needed before supervisord is started without the daemon. It prints one object of JSON that says what changed.
+    """
     gc.disable()  # a short life
     os.umask(0o077)
     if serve:

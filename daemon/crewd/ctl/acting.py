@@ -36,14 +36,24 @@ class Action:
 
     verb: str
     waiting: Waiting | None = None
+    force: bool = False
+    """What is stopped is killed at once."""
+
+    def request(self, names: Sequence[str]) -> Request:
+        """Return what is asked of the API."""
+        body: dict[str, object] = {"action": self.verb, "worker_ids": list(names)}
+        if self.force:
+            body["options"] = {"graceful": False}
+        request = Request(PATH, method="POST", body=body)
+        if self.waiting is None:
+            return request
+        return replace(request, query=[("wait", self.waiting.text)], timeout_sec=self.waiting.sec + ANSWER_SEC)
 
     def carry_out(self, client: Client, names: Sequence[str], label: str) -> Members:
         """Have it done; return the API's answer."""
-        request = Request(PATH, method="POST", body={"action": self.verb, "worker_ids": list(names)})
-        if self.waiting is None:
-            return client.answer(request)
-        request = replace(request, query=[("wait", self.waiting.text)], timeout_sec=self.waiting.sec + ANSWER_SEC)
-        return with_bar(client, request, label) if sys.stderr.isatty() else client.answer(request)
+        request = self.request(names)
+        waits = self.waiting is not None
+        return with_bar(client, request, label) if waits and sys.stderr.isatty() else client.answer(request)
 
 
 def act(ctx: click.Context, action: Action, names: Sequence[str], output: str) -> None:

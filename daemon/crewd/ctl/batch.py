@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 import click
 
 from crewd.ctl.acting import Action, act
-from crewd.ctl.command import Doing, complain, output_option, yes_option
+from crewd.ctl.command import Doing, complain, force_option, output_option, yes_option
 from crewd.ctl.outcome import DONE
 from crewd.ctl.question import make_sure
 from crewd.ctl.selection import EVERYTHING, Selection
@@ -20,21 +20,27 @@ if TYPE_CHECKING:
 NAMES_MOST = 10_000
 BYTES_MOST = 4 * 1024 * 1024
 COMMENT = "#"
+FORCED = ("stop", "restart")
 
 
-@click.command(cls=Doing)
+@click.command(cls=Doing, examples=("crewctl batch restart < names.txt", "crewctl batch stop --force < names.json"))
 @click.argument("action", type=click.Choice(list(DONE)))
 @click.argument("file", type=click.File("rb"), default="-")
 @waiting_options
+@force_option
 @yes_option
 @output_option
 @click.pass_context
-def batch(ctx: click.Context, *, action: str, file: BinaryIO, waiting: Waiting | None, output: str, yes: bool) -> None:
+def batch(
+    ctx: click.Context, *, action: str, file: BinaryIO, waiting: Waiting | None, force: bool, output: str, yes: bool
+) -> None:
     """Start, stop, restart or reset-failed what a FILE names.
 
     One name a line, or JSON: a list of names, or {"worker_ids": […]}. Without a FILE, or as -, they are read from
     standard input. Blank lines and what begins with # are passed over.
     """
+    if force and action not in FORCED:
+        raise click.UsageError(f"Say --force with {' or '.join(FORCED)}.")
     if file is sys.stdin.buffer and sys.stdin.isatty():
         complain("names, one a line; Ctrl-D ends")
     names = read(file.read(BYTES_MOST + 1))
@@ -44,7 +50,7 @@ def batch(ctx: click.Context, *, action: str, file: BinaryIO, waiting: Waiting |
     if not names:
         complain("no name was given: nothing was done")
         return
-    act(ctx, Action(action, waiting if action != "reset-failed" else None), names, output)
+    act(ctx, Action(action, waiting if action != "reset-failed" else None, force), names, output)
 
 
 def read(content: bytes) -> list[str]:

@@ -5,20 +5,33 @@ import os
 import click
 
 from crewd.ctl.command import Doing, output_option
-from crewd.ctl.exits import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED
+from crewd.ctl.exits import EXIT_CONFIG, EXIT_DENIED, EXIT_DONE, EXIT_FAILED, EXIT_NO_DAEMON
 from crewd.ctl.session import Session
 from crewd.errors import ConfigError, CrewdError
 from crewd.wording import plain
 
 
-@click.command(cls=Doing)
+@click.command(
+    cls=Doing,
+    examples=("crewctl check", "crewctl check -c crew.yaml -o json"),
+    statuses={
+        EXIT_DONE: "The configuration is right.",
+        EXIT_FAILED: "It could not be looked at.",
+        EXIT_CONFIG: "The configuration is wrong: there is a line for each mistake.",
+        EXIT_DENIED: "",
+        EXIT_NO_DAEMON: "",
+    },
+)
 @click.option(
-    "-c", "--config", type=click.Path(), metavar="FILE", help="The configuration; the default is the home's own."
+    "-c", "--config", type=click.Path(), metavar="FILE", help="Check this file. The default is the home's own."
 )
 @output_option
 @click.pass_context
 def check(ctx: click.Context, config: str | None, output: str) -> None:
-    """Validate the configuration, touch nothing."""
+    """Check the configuration, and touch nothing.
+
+    It needs no daemon.
+    """
     session: Session = ctx.obj
     try:
         warnings, workers, instances = _rehearsed(config)

@@ -3,7 +3,7 @@
 A failure becomes a sentence on standard error and an exit status here, and nowhere else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +11,7 @@ import click
 from crewd.ctl import exits
 from crewd.ctl.failures import Fault, RequestError
 from crewd.ctl.session import Session
+from crewd.manual import closing
 from crewd.wording import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,6 +21,18 @@ class Showing(click.Command):
     """A command that shows."""
 
     shows = True
+
+    def __init__(
+        self,
+        *arguments: Any,
+        examples: Sequence[str] = (),
+        statuses: Mapping[int, str] | None = None,
+        **attributes: Any,
+    ) -> None:
+        """``statuses``: what the exit statuses mean where that is not what they mean of its kind; "": there is none."""
+        super().__init__(*arguments, **attributes)
+        meant = {**(exits.SHOWN if self.shows else exits.DONE), **(statuses or {})}
+        self.epilog = closing(examples, {code: words for code, words in meant.items() if words})
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""
@@ -68,9 +81,27 @@ def complain(words: str) -> None:
 def output_option(function: F) -> F:
     """Add ``-o json``."""
     kinds = click.Choice(["text", "json"])
-    return click.option("-o", "--output", type=kinds, default="text", help="json: for programs.")(function)
+    return click.option(
+        "-o",
+        "--output",
+        type=kinds,
+        default="text",
+        show_default=True,
+        help="Print text for people, or json for programs.",
+    )(function)
 
 
 def yes_option(function: F) -> F:
     """Add ``--yes``."""
-    return click.option("-y", "--yes", is_flag=True, help="Do not ask, where everything is meant.")(function)
+    return click.option(
+        "-y",
+        "--yes",
+        is_flag=True,
+        help="Do not ask before it is done to everything; needed where there is no terminal.",
+    )(function)
+
+
+def force_option(function: F) -> F:
+    """Add ``--force``."""
+    words = "Send SIGKILL right behind the stop signal, without waiting for timeout_stop_sec."
+    return click.option("--force", is_flag=True, help=words)(function)

@@ -21,23 +21,26 @@ _NOTHING = "-"
 
 def revision_option(function: Any) -> Any:
     """Add ``--revision``."""
-    return click.option("--revision", type=int, help="Only if it is still this one.")(function)
+    return click.option("--revision", type=int, help="Do it only if the revision is still this one.")(function)
 
 
 @click.group()
 def configs() -> None:
-    """Show what is configured; make, change and delete workers over the API.
+    """Show, make, change and delete configurations of workers.
 
-    Workers of the file are shown too, and changed in the file.
+    Those of the file are shown, and changed in the file; all else is done to workers made over the API. What is
+    made, changed or deleted here is in force when the command ends.
     """
 
 
-@configs.command("list", cls=Showing)
-@click.option("--source", type=click.Choice(["file", "api"]), help="Only those of the file, or made over the API.")
+@configs.command("list", cls=Showing, examples=("crewctl configs list", "crewctl configs list --source api"))
+@click.option(
+    "--source", type=click.Choice(["file", "api"]), help="Show only those of the file, or those made over the API."
+)
 @output_option
 @click.pass_obj
 def list_(session: Session, source: str | None, output: str) -> None:
-    """Show all in a table."""
+    """Show in a table what is configured of each worker."""
     found = everything(session, source)
     if output == "json":
         session.show_json(found)
@@ -45,12 +48,12 @@ def list_(session: Session, source: str | None, output: str) -> None:
         session.show(map(session.screen.fit, _table(found)))
 
 
-@configs.command(cls=Showing)
+@configs.command(cls=Showing, examples=("crewctl configs show mail",))
 @click.argument("worker")
 @output_option
 @click.pass_obj
 def show(session: Session, worker: str, output: str) -> None:
-    """Show one, as YAML."""
+    """Show what is configured of WORKER, as YAML."""
     found = _get(session, worker)
     if output == "json":
         session.show_json(found)
@@ -58,20 +61,26 @@ def show(session: Session, worker: str, output: str) -> None:
     session.show([*(f"# {line}" for line in _about(found)), *written(_shown(found))])
 
 
-@configs.command(cls=Doing)
+@configs.command(
+    cls=Doing,
+    examples=(
+        'crewctl configs create mail \'command=["python3","-m","mail"]\' port=4001',
+        "crewctl configs create -f mail.yaml",
+    ),
+)
 @click.argument("words", metavar="[WORKER] [KEY=VALUE]...", nargs=-1)
 @click.option(
     "-f",
     "--file",
     metavar="FILE",
-    help="YAML or JSON: one with a worker_id, or several below workers; -: standard input.",
+    help="Read it from a file, YAML or JSON: one with a worker_id, or several below workers. - is standard input.",
 )
 @output_option
 @click.pass_context
 def create(ctx: click.Context, words: tuple[str, ...], file: str | None, output: str) -> None:
-    """Make a worker, and put it in force.
+    """Make a worker over the API, and put it in force.
 
-    By words, crewctl configs create mail 'command=["python3","-m","mail"]' port=4001, or from a file.
+    It is described by words KEY=VALUE, or in a file. A VALUE that is JSON is taken as that, any other is a text.
     """
     session: Session = ctx.obj
     if bool(words) == bool(file):
@@ -81,31 +90,39 @@ def create(ctx: click.Context, words: tuple[str, ...], file: str | None, output:
     _tell(session, answers, "created", output, several=bool(file))
 
 
-@configs.command("set", cls=Doing)
+@configs.command(
+    "set",
+    cls=Doing,
+    examples=("crewctl configs set mail port=4002 --unset umask", "crewctl configs set mail instances=3 --revision 4"),
+)
 @click.argument("worker")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1)
-@click.option("--unset", "unset", metavar="KEY", multiple=True, help="Take this key away.")
+@click.option("--unset", "unset", metavar="KEY", multiple=True, help="Take this key away; may be said several times.")
 @revision_option
 @output_option
 @click.pass_obj
 def set_(
     session: Session, *, worker: str, words: tuple[str, ...], unset: tuple[str, ...], revision: int | None, output: str
 ) -> None:
-    """Change what is given, and put it in force."""
+    """Change keys of WORKER, and put that in force.
+
+    It was made over the API. A VALUE that is JSON is taken as that, any other is a text.
+    """
     patch = {**assigned(words), **dict.fromkeys(unset)}
     if not patch:
         raise click.UsageError("Say KEY=VALUE, or --unset KEY.")
     _tell(session, [_patch(session, worker, patch, revision)], "changed", output)
 
 
-@configs.command(cls=Doing)
+@configs.command(cls=Doing, examples=("crewctl configs edit mail",))
 @click.argument("worker")
 @output_option
 @click.pass_context
 def edit(ctx: click.Context, worker: str, output: str) -> None:
-    """Change it in an editor, and put it in force.
+    """Change WORKER in an editor, and put that in force.
 
-    VISUAL or EDITOR names the editor. What somebody else changed meanwhile is not overwritten.
+    It was made over the API. VISUAL or EDITOR names the editor. What somebody else changed meanwhile is not
+    overwritten.
     """
     session: Session = ctx.obj
     found = _get(session, worker)
@@ -121,13 +138,16 @@ def edit(ctx: click.Context, worker: str, output: str) -> None:
     _tell(session, [_patch(session, worker, patch, found["revision"])], "changed", output)
 
 
-@configs.command(cls=Doing)
+@configs.command(cls=Doing, examples=("crewctl configs delete mail",))
 @click.argument("workers", metavar="WORKER...", nargs=-1, required=True)
 @revision_option
 @output_option
 @click.pass_obj
 def delete(session: Session, workers: tuple[str, ...], revision: int | None, output: str) -> None:
-    """Stop workers as any stop does, and forget them."""
+    """Stop workers made over the API, and forget them.
+
+    They are stopped as by any stop.
+    """
     if revision is not None and len(workers) > 1:
         raise click.UsageError("--revision is of one worker.")
     answers = [_ask(session, "DELETE", f"{PATH}/{segment(name)}", None, revision) for name in workers]

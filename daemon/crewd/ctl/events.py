@@ -15,15 +15,13 @@ from crewd.ctl import completing
 from crewd.ctl.client import Client, Query, Request
 from crewd.ctl.command import Showing, complain, output_option
 from crewd.ctl.failures import Fault, RequestError
+from crewd.ctl.paging import COUNT, newest, span
 from crewd.ctl.session import Session
 from crewd.ctl.story import line
 from crewd.ctl.stream import Message, messages
 from crewd.wording import Members
 
 PATH = "/events"
-COUNT = 20
-PAGE_MOST = 1000
-"""So many events the API gives at once."""
 SILENCE_SEC = 60.0
 """A stream that is silent for so long has ended: a comment comes every 15 seconds."""
 RETRY_SEC = 0.5
@@ -32,17 +30,26 @@ DROPPED = "dropped"
 UNAVAILABLE = 503
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl events web-0 --since 1h", "crewctl events --type commanded -n 5", "crewctl events -f"),
+)
 @click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what happens, until Ctrl-C.")
-@click.option("-n", "--lines", "count", type=click.IntRange(0), help=f"The newest so many; else {COUNT}.")
-@click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h. All of them, unless -n says how many.")
+@click.option(
+    "-n",
+    "--lines",
+    "count",
+    type=click.IntRange(0),
+    help=f"Show the newest so many. The default is {COUNT}, or all with --since.",
+)
+@click.option("--since", metavar="WHEN", help="Show what came since then: in ISO 8601, or how long ago, as in 1h.")
 @click.option(
     "--type",
     "types",
     metavar="TYPE",
     multiple=True,
-    help="This type alone, as the journal has it.",
+    help="Show this type alone, as the journal names it; may be said several times.",
     shell_complete=completing.types,
 )
 @output_option
@@ -59,7 +66,8 @@ def events(
 ) -> None:
     """Show what happened, the newest last.
 
-    To all of the crew, or to what is named.
+    What happened to all of the crew is shown, or to what is named. SEL is a worker, an instance, worker:*, label=value,
+    or * for all.
     """
     query = [*(("instance", name) for name in names if name != "*"), *(("type", word) for word in types)]
     past = _begun(session.client, query, count, since) if follow else _past(session.client, query, count, since)
@@ -96,17 +104,7 @@ def _past(client: Client, query: Query, count: int | None, since: str | None) ->
     One at least: it is where following goes on.
     """
     wanted = max(1, count) if count is not None else COUNT if since is None else None
-    begin = [] if since is None else [("since", since)]
-    found: list[Members] = []
-    cursor: Query = []
-    while wanted is None or len(found) < wanted:
-        limit = PAGE_MOST if wanted is None else min(PAGE_MOST, wanted - len(found))
-        page = client.get(PATH, [*query, *begin, ("limit", limit), *cursor])
-        found = [*page["events"], *found]
-        if not page["next_cursor"]:
-            break
-        cursor = [("cursor", page["next_cursor"])]
-    return found
+    return newest(client, PATH, [*query, *span(since, None)], "events", wanted)[0]
 
 
 def _live(client: Client, query: Query, last: str) -> Generator[Any]:

@@ -40,6 +40,25 @@ _DOING = {
 }
 
 
+SHOWN: dict[int, str] = {
+    EXIT_DONE: "It was shown.",
+    EXIT_FAILED: "It failed.",
+    EXIT_USAGE: "It was used wrongly.",
+    EXIT_UNKNOWN: "A name is unknown, or the daemon cannot be reached or does not let you in.",
+    EXIT_INTERRUPTED: "It was ended by Ctrl-C.",
+}
+"""What the statuses of a command that shows mean, unless it says otherwise."""
+DONE: dict[int, str] = {
+    EXIT_DONE: "All of it was done.",
+    EXIT_FAILED: "Some of it failed, a name is unknown, or the daemon said no.",
+    EXIT_USAGE: "It was used wrongly; nothing was done.",
+    EXIT_DENIED: "You may not do that.",
+    EXIT_NO_DAEMON: "The daemon cannot be reached.",
+    EXIT_INTERRUPTED: "It was ended by Ctrl-C; what was begun goes on.",
+}
+"""As well, of a command that does something."""
+
+
 def of_failure(failure: RequestError, *, shows: bool) -> int:
     """Return the exit status of a command that failed: one that shows, or one that does something."""
     return (_SHOWING if shows else _DOING)[failure.fault]
@@ -50,6 +69,14 @@ def of_status(instances: Iterable[Members], *, stale: bool) -> int:
     if stale:
         return EXIT_UNKNOWN
     return EXIT_DONE if all(one["status"] == "running" for one in instances) else EXIT_NOT_RUNNING
+
+
+def of_health(answers: Iterable[Members]) -> int:
+    """Return 0 where all are healthy, 3 where one is not, 4 where nobody knows."""
+    found = list(answers)
+    if any(reason["cause"] == "unknown" for one in found for reason in one["reasons"]):
+        return EXIT_UNKNOWN
+    return EXIT_DONE if all(one["healthy"] for one in found) else EXIT_NOT_RUNNING
 
 
 def of_results(results: Iterable[Members]) -> int:

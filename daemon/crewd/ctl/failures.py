@@ -83,7 +83,11 @@ def not_crewd(where: str, status: int = 200) -> RequestError:
 
 
 def _advice(socket: str) -> str:
-    return "try `systemctl status crewd`" if _of_the_system(socket) else "`crewd run` starts it"
+    return (
+        "try `systemctl status crewd`, or set CREWD_HOME to its home"
+        if _of_the_system(socket)
+        else "`crewd run` starts it"
+    )
 
 
 def _log(socket: str) -> str:

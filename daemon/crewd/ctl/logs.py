@@ -22,22 +22,30 @@ from crewd.ctl.session import Session
 COUNT = 100
 
 
-@click.command(cls=Showing)
+@click.command(cls=Showing, examples=("crewctl logs web-0 -n 500 --grep timeout", "crewctl logs -f --stream all web-0"))
 @click.argument("name", metavar="SEL", shell_complete=completing.names)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what is written, until Ctrl-C.")
 @click.option(
-    "-n", "--lines", "count", type=click.IntRange(0), default=COUNT, help=f"The newest so many; else {COUNT}."
+    "-n", "--lines", "count", type=click.IntRange(0), default=COUNT, show_default=True, help="Show the newest so many."
 )
-@click.option("--stderr", "stream", flag_value="stderr", help="As --stream stderr.")
-@click.option("--stream", type=click.Choice(["stdout", "stderr", "all"]), default="stdout", help="Which; else stdout.")
-@click.option("--since", metavar="WHEN", help="ISO 8601, or how long ago: 1h.")
-@click.option("--grep", metavar="RE", help="Only lines in which this regular expression is found.")
+@click.option("--stderr", "stream", flag_value="stderr", help="Show standard error; the same as --stream stderr.")
+@click.option(
+    "--stream",
+    type=click.Choice(["stdout", "stderr", "all"]),
+    default="stdout",
+    show_default=True,
+    help="Show this stream, or both.",
+)
+@click.option(
+    "--since", metavar="WHEN", help="Show what is not known to be older: in ISO 8601, or how long ago, as in 1h."
+)
+@click.option("--grep", metavar="RE", help="Show only lines in which this regular expression is found.")
 @output_option
 @click.pass_obj
 def logs(session: Session, *, name: str, output: str, follow: bool, **options: Any) -> None:
     """Show what an instance wrote.
 
-    A worker may be named instead that has one instance.
+    SEL is an instance, or a worker that has one instance. A pipe is handed the bytes as they were written.
     """
     query, form = _query(**options, follow=follow), {"Accept": "text/plain"}
     request = Request(f"/workers/{segment(name)}/logs", query, headers=form, timeout_sec=None if follow else ANSWER_SEC)

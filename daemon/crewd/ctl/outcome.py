@@ -9,10 +9,10 @@ from crewd.wording import Members, plain
 DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "reset-failed": "reset"}
 
 
-def outcome(answer: Members, screen: Screen) -> list[str]:
-    """Return the lines: of the API's answer to an action."""
+def outcome(answer: Members, screen: Screen, least: int = 0) -> list[str]:
+    """Return the lines: of the API's answer to an action. ``least``: how wide the names are at least."""
     results: Sequence[Members] = answer["results"]
-    width = max((len(plain(one["instance"])) for one in results), default=0)
+    width = max(least, *(len(plain(one["instance"])) for one in results), 0)
     return [_line(one, answer, width, screen) for one in results]
 
 

@@ -21,13 +21,17 @@ NAMES_MOST = 10
 REFUSED = "RESTART_004"
 
 
-@click.command(cls=Doing)
+@click.command(
+    cls=Doing,
+    examples=("crewctl check && crewctl reload", "crewctl reload -o json"),
+    statuses={EXIT_FAILED: "It failed, or the configuration is wrong: nothing was changed."},
+)
 @output_option
 @click.pass_context
 def reload(ctx: click.Context, output: str) -> None:
-    """Apply what changed in the configuration.
+    """Read the configuration again, and apply what changed.
 
-    A mistake in it changes nothing.
+    What did not change is not touched. A mistake in it changes nothing.
     """
     session: Session = ctx.obj
     try:

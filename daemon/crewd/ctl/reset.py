@@ -20,16 +20,16 @@ INCOMPLETE = 502
 """The status of a reset of which an action failed: its answer is whole all the same."""
 
 
-@click.command(cls=Doing)
+@click.command(cls=Doing, examples=("crewctl reset ingest --reason 'the scan lock hangs'",))
 @click.argument("worker")
-@click.option("--reason", metavar="TEXT", help="Why: it is kept with the restart.")
+@click.option("--reason", metavar="TEXT", help="Say why; it is kept with the restart.")
 @waiting_options
 @output_option
 @click.pass_context
 def reset(ctx: click.Context, worker: str, reason: str | None, output: str, waiting: Waiting | None) -> None:
     """Clear what WORKER holds, then restart it.
 
-    Locks, rate limits and whatever else its `reset` in the configuration names.
+    What is cleared are the locks, rate limits and whatever else its `reset` in the configuration names.
     """
     session: Session = ctx.obj
     request = Request(

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TextIO
 
 NARROW = 80
@@ -69,6 +70,7 @@ def _width(output: TextIO, environ: Mapping[str, str]) -> int:
         return NARROW
 
 
+@lru_cache(maxsize=1024)
 def cells(text: str) -> int:
     """Return how wide the text is on a terminal."""
     if text.isascii():

@@ -71,6 +71,6 @@ def only_failed(workers: Iterable[Members]) -> list[Members]:
 def selecting(function: F) -> F:
     """Add ``SEL…``, ``--failed`` and ``--all``."""
     named = click.argument("names", metavar="[SEL]...", nargs=-1, shell_complete=completing.names)
-    failed = click.option("--failed", is_flag=True, help="What has crashed or was given up.")
-    everything = click.option("--all", "everything", is_flag=True, help="All of the crew.")
+    failed = click.option("--failed", is_flag=True, help="Take those alone that have crashed or were given up.")
+    everything = click.option("--all", "everything", is_flag=True, help="Take all of the crew.")
     return named(failed(everything(function)))

@@ -9,12 +9,15 @@ from crewd.ctl.selection import Selection
 from crewd.ctl.session import Session
 
 
-@click.command(cls=Doing)
+@click.command(cls=Doing, examples=("crewctl shutdown --yes",))
 @yes_option
 @output_option
 @click.pass_obj
 def shutdown(session: Session, output: str, *, yes: bool) -> None:
-    """End crewd, its supervisord and all workers."""
+    """End crewd, its supervisord and all workers.
+
+    Also a supervisord that on_shutdown would keep, or that was taken over.
+    """
     make_sure("shut down", lambda: len(Selection(()).instances(session.client)), yes=yes)
     answer = session.client.answer(Request("/shutdown", method="POST", body={"keep": False}))
     if output == "json":

@@ -13,14 +13,22 @@ from crewd.ctl.session import Session
 from crewd.wording import Members
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl status", "crewctl status --failed", "crewctl status web tier=front", "crewctl status -o json"),
+    statuses={
+        exits.EXIT_DONE: "All of them run.",
+        exits.EXIT_NOT_RUNNING: "One of them does not run.",
+        exits.EXIT_UNKNOWN: "Nobody can tell: a name is unknown, or crewd or supervisord cannot be reached.",
+    },
+)
 @selecting
 @output_option
 @click.pass_context
 def status(ctx: click.Context, names: tuple[str, ...], output: str, *, failed: bool, everything: bool) -> None:
-    """Show how the crew is.
+    """Show how the crew is, a line for each instance.
 
-    All of it, or what is named: SEL is a worker, an instance, worker:* or label=value.
+    All of it is shown, or what is named. SEL is a worker, an instance, worker:*, label=value, or * for all.
     """
     session: Session = ctx.obj
     selection = Selection.of(names, failed=failed, everything=everything)

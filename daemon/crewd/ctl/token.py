@@ -24,11 +24,15 @@ def token() -> None:
     """Make, list and revoke the tokens of programs."""
 
 
-@token.command(cls=Doing)
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may be used for.")
-@click.option("--name", required=True, help="What it is for, in your words.")
-@click.option("--workers", metavar="GLOB", multiple=True, help="For these workers alone; may be said several times.")
-@click.option("--expires", metavar="DURATION", help="How long it lasts, as in 30d; else for ever.")
+@token.command(
+    cls=Doing, examples=("crewctl token create --role operator --name deployment --workers 'web*' --expires 30d",)
+)
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Say what may be done with it.")
+@click.option("--name", required=True, help="Say in your words what it is for.")
+@click.option(
+    "--workers", metavar="GLOB", multiple=True, help="Make it for these workers alone; may be said several times."
+)
+@click.option("--expires", metavar="DURATION", help="Let it last so long, as in 30d. The default is for ever.")
 @output_option
 @click.pass_obj
 def create(
@@ -50,8 +54,8 @@ def create(
     complain(f"this is the only time that it is shown; `crewctl token revoke {plain(made['id'])}` ends it")
 
 
-@token.command("list", cls=Showing)
-@click.option("--all", "everything", is_flag=True, help="Also those that were revoked or have expired.")
+@token.command("list", cls=Showing, examples=("crewctl token list", "crewctl token list --all -o json"))
+@click.option("--all", "everything", is_flag=True, help="List also those that were revoked or have expired.")
 @output_option
 @click.pass_obj
 def show(session: Session, *, everything: bool, output: str) -> None:
@@ -65,7 +69,7 @@ def show(session: Session, *, everything: bool, output: str) -> None:
         complain("there is no token")
 
 
-@token.command(cls=Doing)
+@token.command(cls=Doing, examples=("crewctl token revoke 7f3a9c01b2d4",))
 @click.argument("token_ids", metavar="ID...", nargs=-1, required=True)
 @output_option
 @click.pass_obj

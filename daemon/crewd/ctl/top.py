@@ -18,10 +18,17 @@ from crewd.ctl.usage import Order, Remembered, flat, ordered
 EVERY_SEC, EVERY_LEAST_SEC, EVERY_MOST_SEC = 2.0, 1.0, 3600.0
 
 
-@click.command(cls=Showing)
+@click.command(cls=Showing, examples=("crewctl top", "crewctl top web --sort memory", "crewctl top -n 5 -d 2 -o json"))
 @selecting
-@click.option("--sort", "order", type=click.Choice([*map(str, Order)]), default="cpu", help="Default: cpu.")
-@click.option("-n", "--count", type=click.IntRange(1), help="So many tables; else one, on a terminal until Ctrl-C.")
+@click.option(
+    "--sort", "order", type=click.Choice([*map(str, Order)]), default="cpu", show_default=True, help="Sort by this."
+)
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1),
+    help="Show so many tables. The default is one, or on a terminal to go on until Ctrl-C.",
+)
 @click.option(
     "-d",
     "--delay",
@@ -29,7 +36,7 @@ EVERY_SEC, EVERY_LEAST_SEC, EVERY_MOST_SEC = 2.0, 1.0, 3600.0
     metavar="SECONDS",
     type=click.FloatRange(EVERY_LEAST_SEC, EVERY_MOST_SEC),
     default=EVERY_SEC,
-    help=f"Between two looks; else {EVERY_SEC:g}.",
+    help=f"Let so much time pass between two looks. The default is {EVERY_SEC:g}.",
 )
 @output_option
 @click.pass_obj
@@ -46,7 +53,8 @@ def top(
 ) -> None:
     """Show what the crew uses: CPU, memory, restarts.
 
-    All of it, or what is named. Keys: c, m, r, n sort, the arrows scroll, q ends.
+    All of the crew is shown, or what is named. SEL is a worker, an instance, worker:*, label=value, or * for all.
+    On a terminal the keys c, m, r and n sort, the arrows scroll, and q ends it.
     """
     selection = Selection.of(names, failed=failed, everything=everything)
 

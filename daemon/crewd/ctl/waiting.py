@@ -24,8 +24,12 @@ class Waiting:
 def waiting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the function is handed ``waiting``: a Waiting, or None for ``--no-wait``."""
 
-    @click.option("--wait/--no-wait", default=True, help="Whether to wait until it is done; it does.")
-    @click.option("--timeout", metavar="DURATION", help=f"How long to wait at most: 30s, 2m; else {TIMEOUT}.")
+    @click.option(
+        "--wait/--no-wait", default=True, help="Wait until it is done, which is the default, or only ask for it."
+    )
+    @click.option(
+        "--timeout", metavar="DURATION", help=f"Wait so long at most: 30s, 2m, up to 1h. The default is {TIMEOUT}."
+    )
     @wraps(function)
     def given(*arguments: Any, wait: bool, timeout: str | None, **others: Any) -> Any:
         if timeout is not None and not wait:

@@ -9,14 +9,15 @@ from crewd.ctl.selection import Selection, selecting
 from crewd.ctl.session import Session
 
 
-@click.command(cls=Showing)
+@click.command(cls=Showing, examples=("crewctl why web-0", "crewctl why --failed"))
 @selecting
 @output_option
 @click.pass_obj
 def why(session: Session, names: tuple[str, ...], output: str, *, failed: bool, everything: bool) -> None:
     """Explain why instances are as they are.
 
-    The last exits, the verdict on each with its reason, what the limit leaves, the next try.
+    It shows the last exits, the verdict on each with its reason, what the limit leaves, and the next try.
+    SEL is a worker, an instance, worker:*, label=value, or * for all.
     """
     selection = Selection.required(names, failed=failed, everything=everything)
     found = selection.instances(session.client)

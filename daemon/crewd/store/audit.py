@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_
 
 from crewd.model.access import How
 from crewd.reconcile.auditing import AuditQuery, Entry
 from crewd.reconcile.storage import Retention
+from crewd.store.pages import last_id, newest
 from crewd.store.recording import insert_into
 from crewd.store.store import SqlStore
 from crewd.store.tables import AUDIT
@@ -44,7 +45,7 @@ class SqlAudit:
 def _add(connection: Connection, entries: Sequence[Entry]) -> None:
     statement = insert_into(connection, AUDIT).on_conflict_do_nothing(index_elements=["run", "sequence"])
     with connection.begin():
-        last = connection.scalar(select(func.max(_COLUMNS.id))) or 0
+        last = last_id(connection, AUDIT)
         connection.execute(statement, [_row(last + n, entry) for n, entry in enumerate(entries, 1)])
 
 
@@ -70,10 +71,7 @@ def _row(id_: int, entry: Entry) -> dict[str, Any]:
 
 
 def _entries(connection: Connection, query: AuditQuery) -> tuple[Entry, ...]:
-    wanted = select(AUDIT).where(*_conditions(query)).order_by(_COLUMNS.id.desc()).limit(max(0, query.limit))
-    with connection.begin():
-        found = [_entry(row) for row in connection.execute(wanted)]
-    return tuple(reversed(found))
+    return tuple(map(_entry, newest(connection, AUDIT, query, _conditions(query))))
 
 
 def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
@@ -87,12 +85,6 @@ def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
         conditions.append(func.replace(_COLUMNS.what, query.what, "") != _COLUMNS.what)
     if query.granted is not None:
         conditions.append(_COLUMNS.granted == query.granted)
-    if query.since is not None:
-        conditions.append(_COLUMNS.at >= query.since)
-    if query.until is not None:
-        conditions.append(_COLUMNS.at < query.until)
-    if query.before_id is not None:
-        conditions.append(_COLUMNS.id < query.before_id)
     return conditions
 
 

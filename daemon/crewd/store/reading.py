@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from crewd.model.accounts import Attempt, Key, Total
 from crewd.reconcile.port import Position
 from crewd.reconcile.storage import EventQuery, Remembered, Row, StoredEvent
+from crewd.store.pages import last_id, within
 from crewd.store.tables import ATTEMPTS, EVENTS, PLACE, TOTALS
 
 _WORDS = frozenset(Total)
@@ -49,25 +50,19 @@ def _id_at(connection: Connection, place: Position) -> int:
         later = column.generation > place.generation
         beyond = connection.scalar(select(column.id).where(later).order_by(column.generation, column.sequence).limit(1))
     if beyond is None:  # nor of a later one
-        return connection.scalar(select(func.max(column.id))) or 0
+        return last_id(connection, EVENTS)
     return beyond - 1
 
 
 def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     column = EVENTS.c
-    conditions: list[ColumnElement[bool]] = []
+    conditions = within(EVENTS, query)
     if query.instances:
         conditions.append(column.instance.in_(query.instances))
     if query.types:
         conditions.append(column.type.in_(query.types))
-    if query.since is not None:
-        conditions.append(column.at >= query.since)
-    if query.until is not None:
-        conditions.append(column.at < query.until)
     if query.after_id is not None:
         conditions.append(column.id > query.after_id)
-    if query.before_id is not None:
-        conditions.append(column.id < query.before_id)
     return conditions
 
 

@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select
 
 from crewd.model.report import Heartbeat, Level, LogEntry, LogKind, Pulse
 from crewd.policy.accounting import worker_of
 from crewd.reconcile.reports import LogQuery
+from crewd.store.pages import last_id, newest
 from crewd.store.recording import insert_into
 from crewd.store.store import SqlStore
 from crewd.store.tables import HEARTBEATS, WORKER_LOGS
@@ -50,8 +51,8 @@ class SqlReports:
 
 def _add(connection: Connection, entries: Sequence[LogEntry]) -> None:
     with connection.begin():
-        last = connection.scalar(select(func.max(WORKER_LOGS.c.id))) or 0
-        connection.execute(_ADD, [_row(number, entry) for number, entry in enumerate(entries, last + 1)])
+        first = last_id(connection, WORKER_LOGS) + 1
+        connection.execute(_ADD, [_row(number, entry) for number, entry in enumerate(entries, first)])
 
 
 def _row(number: int, entry: LogEntry) -> dict[str, Any]:
@@ -67,10 +68,7 @@ def _row(number: int, entry: LogEntry) -> dict[str, Any]:
 
 
 def _entries(connection: Connection, query: LogQuery) -> tuple[LogEntry, ...]:
-    wanted = select(WORKER_LOGS).where(*_conditions(query)).order_by(WORKER_LOGS.c.id.desc())
-    with connection.begin():
-        found = [_entry(row) for row in connection.execute(wanted.limit(max(0, query.limit)))]
-    return tuple(reversed(found))
+    return tuple(map(_entry, newest(connection, WORKER_LOGS, query, _conditions(query))))
 
 
 def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
@@ -82,12 +80,6 @@ def _conditions(query: LogQuery) -> list[ColumnElement[bool]]:
         conditions.append(column.kind.in_([kind.value for kind in query.kinds]))
     if query.levels:
         conditions.append(column.level.in_([level.value for level in query.levels]))
-    if query.since is not None:
-        conditions.append(column.at >= query.since)
-    if query.until is not None:
-        conditions.append(column.at < query.until)
-    if query.before_id is not None:
-        conditions.append(column.id < query.before_id)
     return conditions
 
 

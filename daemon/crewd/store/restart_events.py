@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, tuple_
+from sqlalchemy import Connection, insert, select, tuple_
 
 from crewd.model.accounts import Key, Total
 from crewd.policy.accounting import account_manual
 from crewd.reconcile.restart_events import ManualRestart, RestartQuery, StoredRestart
 from crewd.reconcile.totals import summed
+from crewd.store.pages import last_id, newest
 from crewd.store.recording import add_amounts
 from crewd.store.store import SqlStore
 from crewd.store.tables import RESTART_EVENTS, TOTALS
@@ -44,8 +45,7 @@ def _add(connection: Connection, restart: ManualRestart) -> Mapping[Key, float]:
     amounts = summed(changes)
     with connection.begin():
         if connection.scalar(select(_COLUMN.id).where(_COLUMN.restart_id == restart.restart_id)) is None:
-            last = connection.scalar(select(func.max(_COLUMN.id))) or 0
-            connection.execute(insert(RESTART_EVENTS), _row(last + 1, restart))
+            connection.execute(insert(RESTART_EVENTS), _row(last_id(connection, RESTART_EVENTS) + 1, restart))
             add_amounts(connection, amounts)
         wanted = tuple_(TOTALS.c.total, TOTALS.c.worker, TOTALS.c.label).in_(list(amounts))
         found = connection.execute(select(TOTALS).where(wanted))
@@ -65,23 +65,8 @@ def _row(id_: int, restart: ManualRestart) -> dict[str, Any]:
 
 
 def _restarts(connection: Connection, query: RestartQuery) -> tuple[StoredRestart, ...]:
-    newest = select(RESTART_EVENTS).where(*_conditions(query)).order_by(_COLUMN.id.desc()).limit(max(0, query.limit))
-    with connection.begin():
-        found = [_stored(row) for row in connection.execute(newest)]
-    return tuple(reversed(found))
-
-
-def _conditions(query: RestartQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if query.workers:
-        conditions.append(_COLUMN.worker_id.in_(query.workers))
-    if query.since is not None:
-        conditions.append(_COLUMN.at >= query.since)
-    if query.until is not None:
-        conditions.append(_COLUMN.at < query.until)
-    if query.before_id is not None:
-        conditions.append(_COLUMN.id < query.before_id)
-    return conditions
+    conditions = [_COLUMN.worker_id.in_(query.workers)] if query.workers else []
+    return tuple(map(_stored, newest(connection, RESTART_EVENTS, query, conditions)))
 
 
 def _stored(row: Any) -> StoredRestart:

@@ -70,7 +70,7 @@ def test_the_scripts_that_are_shipped_are_those_that_are_printed(root: Path, she
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (("sta",), ["status", "start"]),
+        (("sta",), ["status", "stats", "start"]),
         (("top", "--so"), ["--sort"]),
         (("top", "--sort", "c"), ["cpu"]),
         (("top", "--sort", "=", "c"), ["cpu"]),
@@ -111,7 +111,7 @@ def test_without_a_daemon_it_is_silent(tmp_path: Path) -> None:
     """Whatever is wrong: nobody there, nobody who answers, nonsense on the command line."""
     assert bash(tmp_path, "status", "") == []
     assert bash(tmp_path, "--host", "http", ":", "//elsewhere", ":", "1", "status", "") == []
-    assert bash(tmp_path, "sta") == ["status", "start"]
+    assert bash(tmp_path, "sta") == ["status", "stats", "start"]
 
 
 def took(root: Path, words: str) -> tuple[float, float]:

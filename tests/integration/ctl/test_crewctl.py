@@ -178,7 +178,7 @@ def test_status_loads_nothing_that_it_does_not_need() -> None:
     ours = {name for name in loaded if name.startswith("crewd.")}
 
     assert not {"yaml", "jinja2", "structlog", "asyncio", "supervisor", "rich", "httpx", "difflib"} & set(loaded)
-    assert {name.split(".")[1] for name in ours} == {"ctl", "errors", "model", "wording"}
+    assert {name.split(".")[1] for name in ours} == {"ctl", "errors", "manual", "model", "wording"}
 
 
 def test_on_a_terminal_status_is_coloured_and_fits(api: Api, root: Path) -> None:
@@ -213,6 +213,37 @@ def test_a_reader_that_goes_away_is_no_mistake(api: Api, root: Path, arguments: 
 
     assert len(ran.stdout.splitlines()) == 1
     assert (ran.returncode, ran.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("crewctl status >&-", 0, ""),
+        ("crewctl status <&- >&- 2>&-", 0, ""),
+        ("crewctl dance 2>&-", 2, ""),
+        ("crewctl stop --all <&-", 2, "there is no terminal to ask on; say --yes."),
+    ],
+)
+def test_closed_standard_streams_are_no_trouble(api: Api, root: Path, script: str, code: int, said: str) -> None:
+    """As a careless service starts it: nothing is written where it has no business to be, and nothing is lost."""
+    api.serve("GET /workers", data(crew(worker(instance("web-0")))))
+    ran = shell(root, script)
+
+    assert ran.returncode == code
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("stauts", "stats or status or start"), ("tail", "logs"), ("daemon-reload", "reload"), ("relaod", "reload")],
+)
+def test_a_command_that_there_is_not_is_guessed(root: Path, typed: str, meant: str) -> None:
+    """By how it is written, or by what systemctl and supervisorctl call it."""
+    ran = crewctl(root, typed)
+
+    assert ran.returncode == 2
+    assert ran.stderr.endswith(f"Error: No such command '{typed}'. Did you mean {meant}?\n")
 
 
 def test_a_full_disk_is_told(api: Api, root: Path) -> None:

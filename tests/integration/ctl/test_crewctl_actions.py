@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.canned_api import Api, Feed, Reply, data, no, parts
+from harness.canned_api import Api, Asked, Feed, Reply, data, no, parts
 from harness.crewctl import Terminal, crewctl
 from harness.crewctl_answers import crew, instance, reasons, result, results, worker
+from harness.waiting import wait_for
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
@@ -100,6 +101,7 @@ def test_more_than_a_thousand_names_go_in_several_requests(api: Api, root: Path)
     [
         (("start",), "Name workers or instances, or say --failed or --all."),
         (("why",), "Name workers or instances, or say --failed or --all."),
+        (("restart", "web", "--rolling", "--no-wait"), "not both"),
         (("start", "web", "--all"), "Name workers, or say --all: not both."),
         (("stop", "web", "--timeout", "5 parsecs"), "write seconds, or a number with ms, s, m, h, d or w"),
         (("stop", "web", "--timeout", "2h"), "at most 1h"),
@@ -212,6 +214,81 @@ def test_an_action_on_an_empty_crew_is_done(api: Api, root: Path) -> None:
     with Terminal(root, "start", "--all") as terminal:
         assert terminal.ends() == 0
         assert "Traceback" not in terminal.text()
+
+
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_what_is_to_stop_can_be_killed_at_once(api: Api, root: Path, verb: str) -> None:
+    """Asked for with --force, and never otherwise."""
+    api.serve("POST /workers/batch", data(results(verb, result("web-0"))))
+
+    assert crewctl(root, verb, "web", "--force").returncode == 0
+    assert api.last().body == {"action": verb, "worker_ids": ["web"], "options": {"graceful": False}}
+    assert crewctl(root, "start", "web", "--force").returncode == 2
+
+
+def rolling(api: Api, *broken: str) -> None:
+    """Have a crew in which these do not come up."""
+
+    def answer(asked: Asked) -> Reply:
+        name = asked.body["worker_ids"][0]
+        return data(
+            results("restart", result(name, ok=name not in broken, message="crashed" if name in broken else ""))
+        )
+
+    api.serve("GET /workers", data(crew(worker(*(instance(f"web-{slot}") for slot in range(3))))))
+    api.serve("POST /workers/batch", answer)
+
+
+def test_one_is_restarted_after_the_other(api: Api, root: Path) -> None:
+    """Each in a request of its own, and waited for as long as is said."""
+    rolling(api)
+    ran = crewctl(root, "restart", "web", "--rolling", "--timeout", "5s", "--force")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "✓ web-0  restarted\n✓ web-1  restarted\n✓ web-2  restarted\n"
+    asked = [one for one in api.asked if one.body]
+    assert [one.body["worker_ids"] for one in asked] == [["web-0"], ["web-1"], ["web-2"]]
+    assert {one.query for one in asked} == {(("wait", "5s"),)}
+    assert all(one.body["options"] == {"graceful": False} for one in asked)
+
+
+def test_the_first_that_does_not_come_up_ends_it(api: Api, root: Path) -> None:
+    """1, and which were not touched is said; programs are told so, too."""
+    rolling(api, "web-1")
+    ran = crewctl(root, "restart", "web", "--rolling")
+    told = json.loads(crewctl(root, "restart", "web", "--rolling", "-o", "json").stdout)
+
+    assert ran.returncode == 1
+    assert ran.stdout == "✓ web-0  restarted\n✗ web-1  not restarted: crashed (now running)\n"
+    assert ran.stderr == "1 of 2 not restarted; `crewctl why web-1` tells more\nnot touched: web-2\n"
+    assert told["untouched"] == ["web-2"]
+    assert [one["ok"] for one in told["results"]] == [True, False]
+
+
+def test_a_daemon_that_goes_away_ends_it_too(api: Api, root: Path) -> None:
+    """What was done is shown, and what was not touched."""
+    rolling(api)
+    well = api.answers["POST /api/v1/workers/batch"]
+    gone = no(503, "TARGET_001", "cannot reach supervisord: it is gone")
+    api.serve("POST /workers/batch", lambda asked: gone if asked.body["worker_ids"] == ["web-1"] else well(asked))
+    ran = crewctl(root, "restart", "web", "--rolling")
+
+    assert (ran.returncode, ran.stdout) == (1, "✓ web-0  restarted\n")
+    assert ran.stderr == "not touched: web-2\ncannot reach supervisord: it is gone\n"
+
+
+def test_ctrl_c_ends_it_and_says_what_was_not_touched(api: Api, root: Path) -> None:
+    """While one is waited for."""
+    rolling(api)
+    feed = Feed()
+    api.serve("POST /workers/batch", Reply(parts=feed))
+    with Terminal(root, "restart", "--rolling", "web") as terminal:
+        wait_for(lambda: any(one.body for one in api.asked))
+        terminal.types("\x03")
+
+        assert terminal.ends() == 130
+        assert "not touched: web-1, web-2" in terminal.text()
+    feed.end()
 
 
 def test_why_explains_all_instances_that_are_named(api: Api, root: Path) -> None:

@@ -102,6 +102,15 @@ def test_everything_needs_a_yes(api: Api, root: Path, action: str) -> None:
     assert crewctl(root, "batch", action, "--yes", given="*").returncode == 0
 
 
+def test_many_can_be_killed_at_once(api: Api, root: Path) -> None:
+    """What is started or forgotten is not."""
+    api.serve(BATCH, done)
+
+    assert crewctl(root, "batch", "stop", "--force", given="web-0").returncode == 0
+    assert api.last().body["options"] == {"graceful": False}
+    assert crewctl(root, "batch", "start", "--force", given="web-0").returncode == 2
+
+
 def test_what_cannot_be_read_is_refused(api: Api, root: Path) -> None:
     """Before anything is asked."""
     for arguments, given in ((("stop", "nowhere"), ""), (("dance",), "web"), (("stop",), "[1]")):
