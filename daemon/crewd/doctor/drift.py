@@ -16,12 +16,9 @@ EDITED = "supervisord.conf was edited by hand"
 def check_drift(facts: Facts) -> Iterator[Finding]:
     """Compare the three."""
     yield from _by_hand(facts)
-    running = None if facts.version is None else facts.version.get("table")
-    if running is not None and facts.current is not None and running != facts.current:
-        what = f"supervisord runs the rendering {running}, while {facts.current} is in force"
-        yield warning(_AREA, "rendering", what, path=facts.home.current, remedy=RELOAD)
+    yield from _rendering(facts)
     if facts.configuration is not None:
-        yield from _on_disk(facts, facts.configuration)
+        yield from _on_disk(facts.configuration)
     yield from _last_apply(facts)
 
 
@@ -34,17 +31,28 @@ def _by_hand(facts: Facts) -> Iterator[Finding]:
         yield warning(_AREA, "drift", sentence, path=path, remedy=f"{RELOAD}, which undoes it")
 
 
-def _on_disk(facts: Facts, configuration: Configuration) -> Iterator[Finding]:
+def _rendering(facts: Facts) -> Iterator[Finding]:
+    """Compare what runs, what is in force, and what the file would come to: of these three one differs."""
+    link = facts.files.entries.get(facts.home.current)
+    if facts.current is None or link is None or link.target not in facts.files.entries:
+        return  # there is nothing in force, and that is told
+    running = facts.current if facts.version is None else facts.version.get("table")
+    configuration = facts.configuration
+    if running != facts.current:
+        what = f"supervisord runs the rendering {running}, while {facts.current} is in force"
+        yield warning(_AREA, "rendering", what, path=facts.home.current, remedy=RELOAD)
+    elif configuration is not None and configuration.spec is not None and configuration.rendering != facts.current:
+        what = f"what it says is not in force: {_changes(configuration)}"
+        yield warning(_AREA, "not-applied", what, path=configuration.source, remedy=RELOAD)
+
+
+def _on_disk(configuration: Configuration) -> Iterator[Finding]:
     for mistake in configuration.mistakes:
         yield _at(mistake, problem(_AREA, "configuration", "", remedy="mend it, then crewctl check"))
     if configuration.failure:
         yield problem(_AREA, "configuration", configuration.failure, path=configuration.source)
     for doubt in configuration.doubts:
         yield _at(doubt, warning(_AREA, "configuration-doubt", ""))
-    right = configuration.spec is not None
-    if right and facts.current is not None and configuration.rendering != facts.current:
-        what = f"what it says is not in force: {_changes(configuration)}"
-        yield warning(_AREA, "not-applied", what, path=configuration.source, remedy=RELOAD)
     yield from _rulings(configuration)
 
 

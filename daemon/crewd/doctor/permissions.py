@@ -24,7 +24,7 @@ OTHERS = 0o007
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """A directory of ours. ``mode``: as it is made; ``hidden``: the bits by which it would show too much."""
+    """A directory of ours. ``mode``: to give it; ``hidden``: the bits by which it would show too much."""
 
     path: str
     owner: int
@@ -53,9 +53,9 @@ def _directories(facts: Facts) -> Iterable[_Ours]:
     yield _Ours(home.lib, daemon, 0o700, 0o077)
     yield _Ours(home.engine, engine, 0o750)
     yield _Ours(home.generations, engine, 0o700, 0o077)
-    yield _Ours(home.journal, engine, 0o750)
+    yield _Ours(home.journal, engine, 0o750, anybody)
     yield _Ours(home.log, engine, 0o750)
-    yield _Ours(home.worker_logs, engine, 0o750)
+    yield _Ours(home.worker_logs, engine, 0o750, anybody)
     yield _Ours(home.engine_run, engine, 0o750, anybody)
     if home.run != home.engine_run:
         yield _Ours(home.run, daemon, 0o755, anybody)

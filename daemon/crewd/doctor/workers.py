@@ -26,7 +26,8 @@ def check_workers(facts: Facts) -> Iterator[Finding]:
 def _logs(facts: Facts, path: str) -> Iterator[Finding]:
     entry = facts.files.entries.get(path)
     if entry is None:
-        if not any(one.what == path for one in facts.unseen):
+        seen = not any(path.startswith(one.what) for one in facts.unseen)
+        if seen and path == facts.home.worker_logs:  # of another the configuration's own doubts tell
             what = "there is no such directory: the output of workers is lost"
             yield problem(
                 _AREA, "log-directory", what, path=path, remedy=f"mkdir -m 0750 {path}, owned by uid {facts.engine_uid}"

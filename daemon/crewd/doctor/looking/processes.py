@@ -5,6 +5,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from crewd.doctor.facts import Process, Reply, Socket
@@ -45,13 +46,18 @@ def started_at(pid: int) -> float:
 def supervisords(configuration: str) -> tuple[Process, ...]:
     """Return the processes that were started with this configuration as ``-c``."""
     wanted = os.fsencode(configuration)
-    found = [pid for pid in pids() if _option(pid, b"-c") == wanted]
+    found = [pid for pid in pids() if (b"-c", wanted) in pairwise(_words(pid))]
     return tuple(Process(pid, owner(pid), started_at(pid)) for pid in found)
 
 
 def configuration_of(pid: int) -> str:
-    """Return the file that a process was told to read by ``-c`` or ``--config``; empty where there is none."""
-    return os.fsdecode(_option(pid, b"-c") or _option(pid, b"--config"))
+    """Return the file that ``crewd run`` was told to read by ``-c`` or ``--config``; empty where there is none."""
+    options = _words(pid)[_after(_words(pid), b"run") :]
+    told = _option(options, b"-c") or _option(options, b"--config")
+    try:
+        return os.path.join(os.readlink(f"/proc/{pid}/cwd"), os.fsdecode(told)) if told else ""  # noqa: PTH115, PTH118 - plain strings throughout
+    except OSError:
+        return os.fsdecode(told)
 
 
 def strays(url: str, above: Iterable[int]) -> tuple[Process, ...]:
@@ -107,9 +113,18 @@ def _user_groups(uid: int) -> frozenset[int]:
     return frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
 
 
-def _option(pid: int, name: bytes) -> bytes:
-    words = _read(f"/proc/{pid}/cmdline").split(b"\0")
-    return words[words.index(name) + 1] if name in words[:-1] else b""
+def _words(pid: int) -> list[bytes]:
+    return _read(f"/proc/{pid}/cmdline").split(b"\0")
+
+
+def _after(words: list[bytes], word: bytes) -> int:
+    """Return the place behind a word; the end where it is not among them."""
+    return words.index(word) + 1 if word in words else len(words)
+
+
+def _option(words: list[bytes], name: bytes) -> bytes:
+    place = _after(words, name)
+    return words[place] if place < len(words) else b""
 
 
 def _instance(pid: int, url: bytes) -> str:
