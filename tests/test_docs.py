@@ -21,8 +21,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from crewd import apply, cli, config, ctl
+from crewd import apply, cli, config, ctl, doctor
 from crewd.ctl import exits
+from crewd.doctor.finding import Area, Severity
 from crewd.metrics.families import FAMILIES
 from crewd.model import facts, journal_line, reasons, record, spec, states, table
 from crewd.model.home import Home
@@ -296,6 +297,15 @@ def test_each_command_of_crewctl_has_a_section_that_lists_its_options(name: str,
 
     assert name in documented
     assert not missing(options(command), documented[name])
+
+
+def test_each_finding_of_the_doctor_is_documented() -> None:
+    """Scripts go by their names."""
+    checks = (ROOT / "daemon/crewd/doctor").glob("*.py")
+    named = {name for path in checks for name in re.findall(r'_AREA,\s+"([a-z-]+)"', path.read_text("utf-8"))}
+
+    assert len(named) > len(doctor.CHECKS)
+    assert not missing({*named, *Severity, *Area}, sections(REFERENCE / "crewctl.md")["crewctl doctor"])
 
 
 def test_each_exit_status_of_crewctl_is_documented() -> None:

@@ -290,9 +290,7 @@ CASES = {
         "crewctl configs",
     ),
     "clock": Case(written(newest_segment, later), ("problem", "clock-back"), "/journal", "set the clock"),
-    "logs": Case(
-        moved(lambda home: home.home.worker_logs), ("problem", "log-directory"), "/workers", "mkdir"
-    ),
+    "logs": Case(moved(lambda home: home.home.worker_logs), ("problem", "log-directory"), "/workers", "mkdir"),
     "two": Case(beside("-c", "HOME/engine/current/supervisord.conf"), ("problem", "two-supervisords"), "", "kill"),
     "orphan": Case(beside(environment=of_our_crew), ("note", "orphans")),
     "pid-file": Case(
