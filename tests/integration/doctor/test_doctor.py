@@ -335,7 +335,7 @@ def test_a_mistake_in_the_configuration_is_told_with_its_line(home: Daemon) -> N
     ],
 )
 def test_a_disk_without_room_is_found(home: Daemon, options: str, found: tuple[str, str]) -> None:
-    """Space, inodes, and whether it can be written at all: of the state directory, in a view of the files of its own."""
+    """Space, inodes, and whether it can be written at all: of the state directory, which the test alone sees so."""
     mounting = f'mount -t tmpfs -o {options} full {home.home.lib} && exec "$@"'
     code, findings = doctor(home, "unshare", "--mount", "--propagation", "private", "sh", "-c", mounting, "sh")
 
