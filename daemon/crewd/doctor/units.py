@@ -8,7 +8,8 @@ from crewd.policy.order import longest_stop_sec
 from crewd.reconcile.wanted import STOP_SLACK_SEC
 
 _AREA = Area.UNITS
-SUPERVISORD = "crewd-supervisord.service"
+SUPERVISORD, APPLY = "crewd-supervisord.service", "crewd-apply.socket"
+"""What is not said of the others here: whether they listen, which their sockets tell."""
 
 
 def check_units(facts: Facts) -> Iterator[Finding]:
@@ -27,6 +28,9 @@ def _state(unit: Unit) -> Iterator[Finding]:
         yield problem(
             _AREA, "unit-failed", what, remedy=f"journalctl -u {unit.name} -e; then systemctl restart {unit.name}"
         )
+    elif unit.name == APPLY and unit.active == "inactive":
+        what = f"{unit.name} does not listen: crewd cannot have anything applied"
+        yield problem(_AREA, "unit-down", what, remedy=f"systemctl start {unit.name}")
     if unit.stale:
         what = f"the files of {unit.name} were changed since systemd read them"
         yield warning(_AREA, "unit-stale", what, remedy="systemctl daemon-reload")

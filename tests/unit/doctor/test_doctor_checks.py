@@ -215,6 +215,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "problem",
         "unit-failed",
     ),
+    "unit-down": (
+        healthy(units=(Unit("crewd-apply.socket", loaded=True, active="inactive"),)),
+        "problem",
+        "unit-down",
+    ),
     "unit-stale": (healthy(units=(Unit("crewd.service", loaded=True, stale=True),)), "warning", "unit-stale"),
     "unit-disabled": (
         healthy(units=(Unit("crewd.service", loaded=True, enabled="disabled"),)),
