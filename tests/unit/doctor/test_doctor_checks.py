@@ -32,6 +32,7 @@ from crewd.doctor.looking.units import seconds
 from crewd.doctor.versions import within
 from crewd.errors import Problem
 from crewd.model.home import Home
+from crewd.model.offer import Complaint, Fate, Ruling
 from crewd.model.spec import CrewSpec, WorkerSpec
 from crewd.reconcile.port import RPC_VERSION
 
@@ -140,6 +141,32 @@ def test_each_area_is_told_of_where_nothing_is_wrong() -> None:
     assert tuple(CHECKS) == tuple(Area)
 
 
+def configured(*mistakes: Problem, **given: Any) -> Facts:
+    """Return a healthy installation whose configuration was rehearsed to this."""
+    about = {"spec": CrewSpec(), "rendering": "abc", **given}
+    return healthy(configuration=Configuration(HOME.config, mistakes, **about))
+
+
+def without(path: str, **given: Any) -> Facts:
+    """Return a healthy installation in which something is not there."""
+    facts = healthy(**given)
+    entries = {name: entry for name, entry in facts.files.entries.items() if name != path}
+    return replace(facts, files=replace(facts.files, entries=entries))
+
+
+def users() -> Facts:
+    """Return a healthy installation of a user's own."""
+    return healthy(*(replace(one, uid=1000, gid=1000) for one in ENTRIES), engine_uid=1000, daemon_uid=1000)
+
+
+def users_but(entry: Entry) -> Facts:
+    """Return a healthy installation of a user's own, but for this."""
+    facts = users()
+    return replace(facts, files=replace(facts.files, entries={**facts.files.entries, entry.path: entry}))
+
+
+PLACE = Problem(HOME.config, 3, 5, "workers.web", "is odd")
+NOBODY_THERE = Socket(HOME.socket, Reply.MISSING)
 OLD = Code("1.2.3", "fedcba9876543210", CODE.directory, "3.11.2")
 CASES: dict[str, tuple[Facts, str, str]] = {
     "rpc": (version(rpc=99), "problem", "engine-rpc"),
@@ -170,6 +197,31 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "problem",
         "apply-failed",
     ),
+    "failure": (configured(spec=None, failure="cannot write /tmp: it is full"), "problem", "configuration"),
+    "mistake": (configured(PLACE, spec=None), "problem", "configuration"),
+    "doubt": (configured(doubts=(PLACE,)), "warning", "configuration-doubt"),
+    "changed": (configured(rendering="def"), "warning", "not-applied"),
+    "other": (version(table="def"), "warning", "rendering"),
+    "refused": (
+        configured(rulings={"made": Ruling(Fate.REFUSED, (Complaint("user", "is not admitted"),))}),
+        "warning",
+        "api-worker",
+    ),
+    "shadowed": (
+        configured(rulings={"made": Ruling(Fate.SHADOWED, file=HOME.config, line=3)}),
+        "warning",
+        "api-worker",
+    ),
+    "locked": (healthy(daemon_socket=NOBODY_THERE, crew=None, locked_by=41), "problem", "daemon-down"),
+    "parent's-owner": (healthy(directory("/var", 1000, 1000, 0o755)), "problem", "parent"),
+    "nothing-applied": (without(HOME.current, current=None), "problem", "nothing-applied"),
+    "gone": (without(GENERATION), "problem", "nothing-applied"),
+    "no-logs": (without(HOME.worker_logs), "problem", "log-directory"),
+    "logs": (users_but(directory(HOME.worker_logs, 1000, 1000, 0o550)), "problem", "log-directory"),
+    "two": (healthy(supervisords=(Process(40, 0), Process(50, 0))), "problem", "two-supervisords"),
+    "orphans": (healthy(strays=(Process(60, 0, instance="web-0"),)), "note", "orphans"),
+    "pid-file": (healthy(pid_file=7), "warning", "pid-file"),
+    "apply-lock": (healthy(applying=70), "note", "apply-lock"),
     "foreign": (
         healthy(engine_socket=Socket(HOME.engine_socket, Reply.FOREIGN, "no crewd in it"), version=None),
         "problem",
@@ -288,10 +340,8 @@ def test_a_user_s_own_group_may_write_to_their_configuration() -> None:
     entry = Entry(HOME.config, Kind.FILE, 0, 0, 0o660)
 
     assert found(healthy(entry)) == [("problem", "writable")]
-    users = healthy(*(replace(one, uid=1000, gid=1000) for one in ENTRIES), engine_uid=1000, daemon_uid=1000)
-    mine = replace(users.files.entries[HOME.config], mode=0o660)
-    files = replace(users.files, entries={**users.files.entries, HOME.config: mine})
-    assert found(replace(users, files=files)) == []
+    assert found(users()) == []
+    assert found(users_but(replace(entry, uid=1000, gid=1000))) == []
 
 
 @pytest.mark.parametrize(
