@@ -72,10 +72,10 @@ def closing(page: Page, command: click.Command) -> None:
     for title, lines in _epilog(command).items():
         page.paragraph(f"{title}:")
         if statuses := _statuses(lines):
-            page.line(".RS 4")
+            page.line(".RS 4\n.PD 0")
             for status, meaning in statuses.items():
                 page.item(bold(status), meaning)
-            page.line(".RE")
+            page.line(".PD\n.RE")
         else:
             page.literal(lines)
 
