@@ -203,6 +203,24 @@ def _point(home: Daemon, target: str) -> None:
 
 
 @contextmanager
+def few_processes(home: Daemon) -> Iterator[None]:
+    """supervisord's cgroup has no room for more."""
+    pids = Path("/sys/fs/cgroup/pids")
+    root = pids if pids.is_dir() else pids.parent
+    if root == pids.parent:
+        (root / "cgroup.subtree_control").write_text("+pids")
+    cgroup, pid = root / f"crewd-doctor-{home.pid}", home.supervisord_pid()
+    before = re.search(r"^\d+:pids:(.*)$|^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text(), re.MULTILINE)
+    assert before
+    cgroup.mkdir()
+    (cgroup / "pids.max").write_text("8")
+    (cgroup / "cgroup.procs").write_text(str(pid))
+    yield
+    (Path(f"{root}{before[1] or before[2] or ''}") / "cgroup.procs").write_text(str(pid))
+    cgroup.rmdir()
+
+
+@contextmanager
 def applying(home: Daemon) -> Iterator[None]:
     """Somebody holds the lock of applies."""
     locking = "f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX)"
@@ -299,6 +317,7 @@ CASES = {
         "/supervisord.pid",
         "echo",
     ),
+    "pids": Case(few_processes, ("problem", "processes"), "/pids.max", "raise it"),
     "lock": Case(applying, ("note", "apply-lock"), "/apply.lock", "wait"),
 }
 
