@@ -23,8 +23,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from crewd import apply, cli, config, ctl
+from crewd import apply, cli, config, ctl, doctor
 from crewd.ctl import exits
+from crewd.doctor.finding import Area, Severity
 from crewd.metrics.families import FAMILIES
 from crewd.model import facts, journal_line, reasons, record, spec, states, table
 from crewd.model.home import Home
@@ -334,6 +335,15 @@ def _paragraph(command: click.Command, title: str) -> list[str]:
     """Return the lines below a title in the epilog."""
     paragraphs = [one.split("\n") for one in (command.epilog or "").split("\n\n")]
     return next((lines[2:] for lines in paragraphs if lines[:2] == ["\b", title]), [])
+
+
+def test_each_finding_of_the_doctor_is_documented() -> None:
+    """Scripts go by their names."""
+    checks = (ROOT / "daemon/crewd/doctor").glob("*.py")
+    named = {name for path in checks for name in re.findall(r'_AREA,\s+"([a-z-]+)"', path.read_text("utf-8"))}
+
+    assert len(named) > len(doctor.CHECKS)
+    assert not missing({*named, *Severity, *Area}, sections(REFERENCE / "crewctl.md")["crewctl doctor"])
 
 
 def test_each_exit_status_of_crewctl_is_documented() -> None:

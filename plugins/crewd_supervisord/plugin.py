@@ -16,6 +16,7 @@ from crewd_supervisord.clock import boot_id
 from crewd_supervisord.endings import wait_knowing
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.faults import restart_natively
+from crewd_supervisord.fingerprint import own_code
 from crewd_supervisord.guard import examine
 from crewd_supervisord.leftovers import kill_leftovers
 from crewd_supervisord.parts import PARTS
@@ -60,6 +61,7 @@ class _Nothing:
 
 def _make(supervisord: Any, directory: str) -> Runner:
     examine("loop")  # before our own hooks go in
+    own_code()  # before an upgrade comes
     engine = boot(supervisord, directory)
     hooks.install()
     close_on_exec()

@@ -1,19 +1,18 @@
 """What the engine tells of itself, as plain JSON members."""
 
 import json
-import platform
 import time
 from math import isinf
 from typing import Any
 
 from supervisor.options import VERSION
 
-from crewd import __version__
 from crewd.model.record import PastExit
 from crewd.model.spec import RestartPolicy
 from crewd.model.states import ProcessState
 from crewd.policy.restart import History, budget
 from crewd_supervisord.clock import boottime
+from crewd_supervisord.fingerprint import own_code
 from crewd_supervisord.guard import examine
 from crewd_supervisord.instance import Instance
 from crewd_supervisord.runner import Runner
@@ -25,12 +24,14 @@ encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 def version(run: Runner) -> dict[str, Any]:
     """Return who the engine is and how it does."""
-    engine, journal = run.engine, run.engine.journal
+    engine, journal, code = run.engine, run.engine.journal, own_code()
     return {
         "rpc": RPC_VERSION,
-        "engine": __version__,
+        "engine": code.version,
+        "code": code.fingerprint,
+        "directory": code.directory,
         "supervisor": str(VERSION),
-        "python": platform.python_version(),
+        "python": code.python,
         "pid": engine.options.get_pid(),
         "generation": journal.generation,
         "boot_id": engine.boot_id,

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from crewd import __version__
+
 AT = "2026-01-31T09:00:00.000Z"
 AT_UNIX = 1_769_850_000.0
 POLICY = {"restart": "on-failure", "start_limit_burst": 10, "start_limit_interval_sec": 600.0}
@@ -76,6 +78,7 @@ def crew(*workers: dict[str, Any], **given: Any) -> dict[str, Any]:
         "next_cursor": None,
         "summary": {"workers": len(workers), "instances": statuses.total(), "by_status": dict(statuses)},
         "stale": False,
+        "daemon": {"version": __version__},
         "supervisord": {"up": True, "pid": 99, "generation": "00000001-abcdef", "mode": "fast", "mode_reason": ""},
         "configuration": {"in_force": True, "problems": [], "applied_at": AT, "drift": []},
         "recording": {"lag_events": 0, "trouble": ""},

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crewd import __version__
 from crewd.api.envelope import iso
 from crewd.api.instances import Instances, Kept, Now
 from crewd.api.ports import Ports
@@ -139,6 +140,7 @@ class CrewShapes:
         supervision, version = view.supervision, view.supervision.version
         return {
             "stale": view.crew.stale,
+            "daemon": {"version": __version__},
             "supervisord": {
                 "up": view.supervisord_up,
                 "pid": None if version is None else version.pid,

@@ -233,7 +233,7 @@ def _decoded(text: bytes) -> tuple[Offer, ...]:
         raise TargetError(f"cannot read the workers made over the API: {why}") from None
 
 
-def _kept(home: Home) -> tuple[Offer, ...]:
+def kept_offers(home: Home) -> tuple[Offer, ...]:
     """Return what was offered the last time; nothing where nothing ever was."""
     text = generation.kept_offers(home)
     return () if text is None else _decoded(text)
@@ -245,7 +245,7 @@ def _admitted(source: str, home: Home, offers: Sequence[Offer]) -> tuple[Admitte
 
 
 def _checked(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
-    admitted, warnings = _admitted(source, home, _kept(home) if offers is None else offers)
+    admitted, warnings = _admitted(source, home, kept_offers(home) if offers is None else offers)
     return check(admitted.spec, admitted.surroundings, home, source).to_json(warnings, admitted.rulings)
 
 
@@ -253,7 +253,7 @@ def _applied(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
     """Load inside the lock: who applies last has read the file last."""
     generation.prepare(home)
     with generation.locked(home):
-        offered = _kept(home) if offers is None else offers
+        offered = kept_offers(home) if offers is None else offers
         admitted, warnings = _admitted(source, home, offered)
         outcome = apply(admitted.spec, admitted.surroundings, home, source)
         answer = _with_drop_in(outcome, admitted.spec, home).to_json(warnings, admitted.rulings)

@@ -45,6 +45,7 @@ COMMANDS = {
     "token": "token",
     "audit": "audit",
     "check": "check",
+    "doctor": "doctor",
     "shutdown": "shutdown",
     "completion": "completion",
 }

@@ -114,6 +114,13 @@ class Summary(TypedDict):
 
 
 @shape
+class Daemon(TypedDict):
+    """The daemon that answers."""
+
+    version: str
+
+
+@shape
 class Supervisord(TypedDict):
     """How supervisord is."""
 
@@ -154,6 +161,7 @@ class Crew(TypedDict):
     summary: Summary
     stale: bool
     """Whether this is the last known state, for supervisord is not heard."""
+    daemon: Daemon
     supervisord: Supervisord
     configuration: Configuration
     recording: Recording
@@ -224,6 +232,7 @@ WORKERS = Answer(
         "next_cursor": None,
         "summary": {"workers": 1, "instances": 1, "by_status": {"running": 1}},
         "stale": False,
+        "daemon": {"version": "0.1.0"},
         "supervisord": {
             "up": True,
             "pid": 4200,
