@@ -4,6 +4,7 @@ The collector stays out of the way while a thousand sections are parsed; the plu
 """
 
 import gc
+import os
 import sys
 
 
@@ -12,12 +13,14 @@ def main() -> None:
     gc.set_threshold(1_000_000, 10, 10)
     from supervisor import supervisord  # noqa: PLC0415 - after the collector was told
 
-    from crewd_supervisord import boot_lock, parsing, sharing  # noqa: PLC0415
+    from crewd_supervisord import boot_lock, journald, parsing, sharing  # noqa: PLC0415
     from crewd_supervisord.guard import examine  # noqa: PLC0415
 
     if examine("parser").fits:
         parsing.speed_up()
         sharing.share_while_parsing()
+    if examine("log").fits and journald.listens(os.environ):
+        journald.speak()
     parsing.forgive_missing_log_directories()
     boot_lock.hold(sys.argv[1:])
     sys.argv[0] = "supervisord"

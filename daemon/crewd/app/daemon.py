@@ -6,14 +6,13 @@ Exit codes: 0 asked to end · 1 cannot run, in one sentence · 78 the configurat
 import asyncio
 import gc
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
 from crewd.api import Ports, Server
 from crewd.api.ports import boottime
-from crewd.app import heap
+from crewd.app import heap, logs
 from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
@@ -91,8 +90,7 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
         leaving = Exit(EX_CONFIG, tuple(str(problem) for problem in error.problems))
     except CrewdError as error:
         leaving = Exit(EX_FAILED, (str(error),))
-    for line in leaving.complaint:
-        sys.stderr.write(line + "\n")
+    logs.complain(leaving.complaint, environ)
     return leaving.code
 
 
