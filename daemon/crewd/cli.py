@@ -38,7 +38,12 @@ def main() -> None:
 )
 def run(config: str | None, log_format: str, log_level: str) -> None:
     """Run the daemon in the foreground; start a supervisord where none answers."""
-    from crewd.app import daemon, logs  # noqa: PLC0415 - quick start of the other commands
+    from crewd.app import init  # noqa: PLC0415 - quick start of the other commands
+
+    if init.needed():
+        init.fork()  # before anything else is imported: what goes on here is a child
+
+    from crewd.app import daemon, logs  # noqa: PLC0415 - as above
 
     logs.configure(os.environ, logs.LogFormat(log_format), log_level)
     sys.exit(daemon.run(config, os.environ))
