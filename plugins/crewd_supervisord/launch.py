@@ -16,12 +16,14 @@ def main() -> None:
     gc.set_threshold(1_000_000, 10, 10)
     from supervisor import supervisord  # noqa: PLC0415 - after the collector was told
 
-    from crewd_supervisord import boot_lock, parsing, service, sharing  # noqa: PLC0415
+    from crewd_supervisord import boot_lock, journald, parsing, service, sharing  # noqa: PLC0415
     from crewd_supervisord.guard import examine  # noqa: PLC0415
 
     if examine("parser").fits:
         parsing.speed_up()
         sharing.share_while_parsing()
+    if examine("log").fits and journald.listens(os.environ):
+        journald.speak()
     parsing.forgive_missing_log_directories()
     if missing := boot_lock.nothing_in_force(sys.argv[1:]):
         sys.stderr.write(f"cannot start supervisord: {missing} is missing: crewd-apply makes it, or says why not\n")

@@ -86,6 +86,11 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         *(f"UnhosedConfigParser.{name}" for name in ("__init__", "read", "saneget", "getdefault")),
         "expand",
     ),
+    # journald.py: the log with priorities and the workers' names
+    "log": (
+        *_of("options.ServerOptions", "make_logger"),
+        *_of("loggers", "handle_stdout", "LogRecord.asdict", "Handler.setLevel", "Handler.flush", "Logger.log"),
+    ),
     # changes.py, parsing.py: programs come, change and go without their neighbours noticing
     "groups": (
         *_of("supervisord.Supervisor", "add_process_group", "remove_process_group", "diff_to_active"),

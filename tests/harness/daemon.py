@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -79,6 +79,8 @@ class Daemon:
         self.nursery = Nursery()
         self.client = Client(self.home.engine_socket)
         self.pid = 0
+        self.prefix: Sequence[str] = ()
+        """What ``crewd`` is started by; nothing: by us."""
         self.notified: NotifySocket
         self._starts = 0
         os.makedirs(self.home.etc)
@@ -127,7 +129,9 @@ class Daemon:
             **({} if file_listens else {"CREWD_LISTEN": ""}),
             **(environ or {}),
         }
-        self.pid = self.nursery.spawn([*COMMAND, "run", *options], variables, self.root, f"{self.root}/output")
+        self.pid = self.nursery.spawn(
+            [*self.prefix, *COMMAND, "run", *options], variables, self.root, f"{self.root}/output"
+        )
         if ready:
             wait_for(lambda: self.log().count(" ready") > before or self._ended(), UP_SEC, self.log)
         return self.pid

@@ -1,6 +1,7 @@
 """How a line of the log looks."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 SCRIPT = """
 import os, structlog
 from crewd.app import logs
+from crewd.model import journald
+journald.SOCKET = os.environ.get("SOCKET", "/nowhere")
 environ = dict(os.environ)
 if environ.get("JOURNAL"):
     found = os.fstat(2)
@@ -25,9 +28,9 @@ except ZeroDivisionError as error:
 """
 
 
-def lines(log_format: str, *, journal: bool = False) -> list[str]:
+def lines(log_format: str, *, journal: bool = False, **variables: str) -> list[str]:
     """Return what a process logs."""
-    environ = {"FORMAT": log_format, "PATH": "/usr/bin", **({"JOURNAL": "1"} if journal else {})}
+    environ = {"FORMAT": log_format, "PATH": "/usr/bin", **({"JOURNAL": "1"} if journal else {}), **variables}
     ran = subprocess.run([sys.executable, "-c", SCRIPT], env=environ, capture_output=True, text=True, check=True)
     return ran.stderr.splitlines()
 
@@ -42,7 +45,20 @@ def test_a_plain_line_is_words_and_pairs() -> None:
     assert rest[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_under_journald_each_line_begins_with_its_priority() -> None:
+def test_under_journald_each_event_is_an_entry(tmp_path: Path) -> None:
+    """One datagram for each, nothing on standard error; a traceback stays one message."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
+        journald.bind(f"{tmp_path}/socket")
+        found = lines("plain", journal=True, SOCKET=f"{tmp_path}/socket")
+        first, second = journald.recv(65536), journald.recv(65536)
+
+    assert found == []
+    assert b"CREWD_WORKER\n\x03\0\0\0\0\0\0\0web\n" in first
+    assert b"PRIORITY\n\x01\0\0\0\0\0\0\x003\n" in second
+    assert b"\nZeroDivisionError: division by zero\n" in second
+
+
+def test_what_journald_does_not_take_is_a_line_with_its_priority() -> None:
     """Those of a traceback too, and none has a time of its own."""
     found = lines("plain", journal=True)
 

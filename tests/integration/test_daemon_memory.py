@@ -10,7 +10,7 @@ from crewd.model.access import HmacKey, Role, Roles, Tls
 from crewd.model.spec import CrewSpec, DaemonSpec, OnShutdown, SupervisordOwner
 from crewd.reconcile.wanted import Wanted
 
-KEPT = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0)
+KEPT = Wanted(OnShutdown.KEEP, SupervisordOwner.EXTERNAL, 65.0, essential=frozenset({"web"}))
 
 
 @pytest.mark.parametrize("wanted", [Wanted(), KEPT, Wanted(stop_within_sec=inf)])

@@ -123,7 +123,7 @@ def _effective(spec: WorkerSpec | None) -> dict[str, Any]:
     """Return the members that the documents know, and who runs what, as it would be."""
     if spec is None:
         keys = ("name", "deployment_type", "command", "user", "instances", "host", "port", "max_accounts", "labels")
-        rest = ("auto_start", "auto_restart", "max_restart_attempts", "restart_delay_ms")
+        rest = ("essential", "auto_start", "auto_restart", "max_restart_attempts", "restart_delay_ms")
         return dict.fromkeys((*keys, *rest))
     policy = spec.policy
     counted = policy.start_limit_burst > 0 and policy.start_limit_interval_sec > 0
@@ -137,6 +137,7 @@ def _effective(spec: WorkerSpec | None) -> dict[str, Any]:
         "port": spec.port,
         "max_accounts": spec.max_accounts,
         "labels": dict(spec.labels),
+        "essential": spec.essential,
         "auto_start": spec.autostart,
         "auto_restart": policy.restart is not RestartMode.NO,
         "max_restart_attempts": policy.start_limit_burst - 1 if counted else None,

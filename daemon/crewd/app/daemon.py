@@ -7,7 +7,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from crewd.api import Ports, Server
 from crewd.api.ports import boottime
-from crewd.app import heap
+from crewd.app import heap, logs
 from crewd.app.companions import companions
 from crewd.app.lock import locked
 from crewd.app.memory import Memory
@@ -97,8 +96,7 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
         leaving = Exit(EX_CONFIG, tuple(str(problem) for problem in error.problems))
     except CrewdError as error:
         leaving = Exit(EX_FAILED, (str(error),))
-    for line in leaving.complaint:
-        sys.stderr.write(line + "\n")
+    logs.complain(leaving.complaint, environ)
     return leaving.code
 
 

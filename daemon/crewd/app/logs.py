@@ -1,19 +1,20 @@
 """The log: to standard error, one line per event, ``key=value``; or JSON when asked.
 
-Under journald each line begins with its priority, ``<N>``, and has no time of its own. A value is quoted where it
-would not be one word, and holds no control character: whatever a worker's name or message was, a line stays a line.
+Under journald the line is the message of an entry that has the pairs as fields (``journald``), and no time of its own.
+A value is quoted where it would not be one word, and holds no control character: whatever a worker's name or message
+was, a line stays a line.
 """
 
 import json
-import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
-PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+from crewd.app import journald
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Event = MutableMapping[str, Any]
@@ -28,18 +29,25 @@ class LogFormat(StrEnum):
 
 def configure(environ: Mapping[str, str], log_format: LogFormat = LogFormat.PLAIN, level: str = "info") -> None:
     """Set up structlog for this process."""
-    journald = _is_journal(environ.get("JOURNAL_STREAM", ""))
+    journal = journald.listens(environ)
     render = _json if log_format is LogFormat.JSON else _plain
     processors: list[Any] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
-    if not journald:
+    if not journal:
         processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"))
-    processors.append(_Prefixed(render) if journald else render)
+    processors.append(_Entry(render) if journal else render)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=lambda *_: _Sink(),
+        logger_factory=lambda *_: _Journal() if journal else _Sink(),
         cache_logger_on_first_use=True,
     )
+
+
+def complain(lines: Iterable[str], environ: Mapping[str, str]) -> None:
+    """Say why the daemon ends, as it is, one line each."""
+    journal, sink = journald.listens(environ), _Sink()
+    for line in lines:
+        sink.msg(journald.prefixed(line, journald.PRIORITIES["error"]) if journal else line)
 
 
 class _Sink:
@@ -56,16 +64,31 @@ class _Sink:
     debug = info = warning = error = critical = msg
 
 
-class _Prefixed:
-    """Puts the priority before the line, as sd-daemon(3) has it."""
+class _Journal(_Sink):
+    """Sends entries; writes the line of one that journald does not take."""
+
+    def __init__(self) -> None:
+        self._sender = journald.Sender()
+
+    def msg(self, line: str, datagram: bytes = b"") -> None:
+        """Send one entry, or else write the line."""
+        if not self._sender.send(datagram):
+            super().msg(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Entry:
+    """Makes of an event what ``_Journal`` takes."""
 
     def __init__(self, render: Any) -> None:
         self._render = render
 
-    def __call__(self, logger: Any, method: str, event: Event) -> str:
-        """Return the line."""
-        priority = PRIORITIES.get(method, 6)
-        return "\n".join(f"<{priority}>{line}" for line in str(self._render(logger, method, event)).split("\n"))
+    def __call__(self, logger: Any, method: str, event: Event) -> tuple[tuple[str, bytes], dict[str, Any]]:
+        """Return the line, its priority before it, and the entry."""
+        priority, members = journald.PRIORITIES.get(method, journald.PRIORITIES["info"]), dict(event)
+        line = str(self._render(logger, method, event))
+        return (journald.prefixed(line, priority), journald.entry(line, priority, members)), {}
 
 
 def _plain(_logger: Any, _method: str, event: Event) -> str:
@@ -84,12 +107,3 @@ def _value(value: object) -> str:
 
 def _json(_logger: Any, _method: str, event: Event) -> str:
     return json.dumps(event, default=str)
-
-
-def _is_journal(stream: str) -> bool:
-    """Return whether standard error is journald's, by device and inode as systemd.exec(5) says."""
-    try:
-        found = os.fstat(2)
-    except OSError:
-        return False
-    return stream == f"{found.st_dev}:{found.st_ino}"

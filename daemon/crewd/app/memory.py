@@ -1,8 +1,9 @@
 """What the daemon's own part of the configuration said when it was right last: for a start with a broken file.
 
-Otherwise such a daemon would not know whose supervisord it is, what a stop means, how long the workers may take, and
-which database is its own: it would record into another one, and let the journal go. And it would not know who may come
-in: what is remembered is all of that or nothing, for in part it might let in more. No secret is among it.
+Otherwise such a daemon would not know whose supervisord it is, what a stop means, how long the workers may take, which
+of them are essential, and which database is its own: it would record into another one, and let the journal go. And it
+would not know who may come in: what is remembered is all of that or nothing, for in part it might let in more. No
+secret is among it.
 """
 
 import json
@@ -36,6 +37,7 @@ class Memory:
                 OnShutdown(members["on_shutdown"]),
                 SupervisordOwner(members["supervisord"]),
                 inf if within is None else float(within),
+                essential=frozenset(map(str, members.get("essential", ()))),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -58,6 +60,7 @@ class Memory:
             "on_shutdown": wanted.on_shutdown.value,
             "supervisord": wanted.owner.value,
             "stop_within_sec": within,
+            "essential": sorted(wanted.essential),
             "listen": own.listen,
             "database": own.database,
             "access": access_members(own),

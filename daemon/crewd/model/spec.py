@@ -118,6 +118,8 @@ class WorkerSpec:
     name: str | None = None
     instances: int = 1
     autostart: bool = True
+    essential: bool = False
+    """Without it the crew is not to go on: see ``policy.essential``."""
     priority: int = DEFAULT_PRIORITY
     """Lower starts first and stops last."""
     directory: str | None = None

@@ -52,6 +52,11 @@ class Reap:
 
 
 @dataclass(frozen=True, slots=True)
+class Revive:
+    """Ask for a start of what is lost of the essential workers: a new supervisord leaves down what was given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell the service manager; the status line is added."""
 
@@ -66,5 +71,5 @@ class Exit:
     complaint: tuple[str, ...] = ()
 
 
-Action = Look | Apply | Start | Attach | Terminate | Kill | Reap | Notify | Exit | Say
+Action = Look | Apply | Start | Attach | Terminate | Kill | Reap | Revive | Notify | Exit | Say
 Actions = Iterator[Action]

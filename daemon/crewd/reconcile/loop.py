@@ -14,17 +14,19 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, assert_never
 
 import structlog
 
 from crewd.errors import TargetError
-from crewd.model.facts import GenerationBegan, GenerationEnded
+from crewd.model.facts import GenerationBegan, GenerationEnded, Judged
 from crewd.reconcile import actions as decided
 from crewd.reconcile.actions import Action, Actions
 from crewd.reconcile.bulletin import Bulletin, News
-from crewd.reconcile.crew import Crew
-from crewd.reconcile.narrative import Say, narrate, say
+from crewd.reconcile.crew import NOBODY, Crew
+from crewd.reconcile.essential import lost, sentence
+from crewd.reconcile.narrative import Say, names, narrate, say
 from crewd.reconcile.port import (
     Applied,
     Applier,
@@ -40,6 +42,7 @@ from crewd.reconcile.port import (
     Process,
     Reaper,
     ServiceManager,
+    Verb,
 )
 from crewd.reconcile.supervision import Life, Supervision
 from crewd.reconcile.wanted import Applies, Wanted
@@ -55,6 +58,8 @@ ANSWER_POLL_SEC = 0.01
 ANSWER_SOON_SEC = 15.0
 """A supervisord that was started should answer by then; else it is said, again and again."""
 ANSWER_POLL_MOST_SEC = 0.1
+WHO = "crewd run"
+"""Who asks for a start, where nobody did but the daemon itself."""
 ENDING = "cannot reload: the daemon ends"
 
 _log: Any = structlog.get_logger("crewd")
@@ -173,6 +178,8 @@ class Loop:
                 self._kill()
             case decided.Reap():
                 self._reap()
+            case decided.Revive():
+                self._revive()
             case decided.Exit():
                 self._exit = action
             case _:
@@ -220,7 +227,19 @@ class Loop:
             for instance in self._world.reaper.end(self.crew.running(), self.crew.intended()):
                 self._say(say("warning", "leftover ended", instance=instance))
 
+    def _revive(self) -> None:
+        instances = lost(self.supervision.wanted.essential, self.crew.records)
+        if instances:
+            self._say(say("info", "essential workers are tried once more", instances=names(instances)))
+            self._spawn(self._ask_for_start(instances))
+
     # -- what takes time
+
+    async def _ask_for_start(self, instances: tuple[str, ...]) -> None:
+        try:
+            await self._world.engine.command(Verb.START, instances, WHO)
+        except TargetError as error:
+            self._say(say("error", "cannot start the essential workers", instances=names(instances), why=str(error)))
 
     async def _look(self, after_sec: float) -> None:
         if after_sec > 0:
@@ -334,6 +353,7 @@ class Loop:
 
     def _observe(self, batch: Batch) -> Actions | None:
         lines = dict(zip((event.sequence for event in batch.events), batch.lines, strict=True))
+        losses: list[Action] = []
         for before, event in self.crew.observe(batch):
             if not batch.history:
                 self.bulletin.publish(News(batch.generation, event, lines[event.sequence]))
@@ -344,12 +364,19 @@ class Loop:
             line = None if batch.history else narrate(before, event)
             if line is not None:
                 self._say(line)
+            if isinstance(event.fact, Judged) and not batch.history:
+                losses += self._judged(event.fact.instance)
         if not self._status_due:
             self._status_due = True
             self._spawn(self._status_soon())
         if batch.history:
             return None
-        return self.supervision.caught_up(self.crew.generation) if not self.supervision.ready else None
+        return chain(losses, () if self.supervision.ready else self.supervision.caught_up(self.crew.generation))
+
+    def _judged(self, instance: str) -> Actions:
+        record = self.crew.records.get(instance, NOBODY)
+        if lost(self.supervision.wanted.essential, {instance: record}):
+            yield from self.supervision.lost(instance, sentence(instance, record))
 
     async def _status_soon(self) -> None:
         await self._world.clock.sleep(STATUS_SEC)

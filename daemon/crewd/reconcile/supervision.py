@@ -18,7 +18,9 @@ Rules:
 6. One question whether a supervisord answers is under way at most, and its answer counts only where none is known of.
 7. One of ours that ends without having said that it stopped its workers left some of them: the end of the daemon is
    theirs, too.
-8. READY is said once: when the first rendering is in force and the picture has caught up, or there is nothing to wait
+8. Where an essential worker is lost, a supervisord of ours is stopped, whatever ``on_shutdown`` says, and the daemon
+   fails. One that was lost before supervisord was started is started once more: whoever started us anew wants that.
+9. READY is said once: when the first rendering is in force and the picture has caught up, or there is nothing to wait
    for but an external supervisord, or a journal that cannot be written (a full disk).
 """
 
@@ -40,6 +42,7 @@ from crewd.reconcile.actions import (
     Look,
     Notify,
     Reap,
+    Revive,
     Start,
     Terminate,
 )
@@ -75,6 +78,8 @@ class Supervision:
         self.ours = False
         self.stopping = False
         self.ready = False
+        self._leaving = Exit(EX_OK)
+        """How the daemon ends, once it is stopping and supervisord is gone."""
         self.applying = False
         self.silent = ""
         """Why it does not answer although it lives; empty where it does."""
@@ -295,7 +300,7 @@ class Supervision:
             self.life = Life.AWAY
             yield say("info", "supervisord stopped", how=how)
             yield Reap()
-            yield Exit(EX_OK)
+            yield self._leaving
         else:
             yield from self._gone(f"{how}: {last_words}" if last_words else how, now)
 
@@ -387,6 +392,8 @@ class Supervision:
             self.ready = True
             yield say("info", "ready")
             yield Notify(("READY=1",))
+            if self.ours:
+                yield Revive()
 
     # -- the end
 
@@ -395,19 +402,33 @@ class Supervision:
         if self.stopping:
             yield say("warning", "still stopping; nothing is lost by waiting", signal=signal)
             return
+        yield from self._stop(ends=self.ours and self.wanted.on_shutdown is OnShutdown.STOP, signal=signal)
+
+    def lost(self, instance: str, what: str) -> Actions:
+        """An instance of an essential worker is lost; ``what`` says how."""
+        if self.stopping:
+            return
+        yield say(
+            "error", "essential worker lost", instance=instance, why=what, crew="ends" if self.ours else "goes on"
+        )
+        if self.ours:
+            self._leaving = Exit(EX_FAILED, (f"cannot go on: {what}",))
+            yield from self._stop(ends=True, essential=instance)
+
+    def _stop(self, *, ends: bool, **why: str) -> Actions:
+        """Begin to stop; ``ends``: supervisord, too."""
         self.stopping = True
-        ends = self.ours and self.wanted.on_shutdown is OnShutdown.STOP
         runs = self.life in (Life.STARTING, Life.UP)
         within = self.wanted.stop_within_sec
         fate = "gone" if not runs else "stopped" if ends else "kept"
-        yield say("info", "stopping", signal=signal, supervisord=fate, **(_HOW_TO_END if fate == "kept" else {}))
+        yield say("info", "stopping", **why, supervisord=fate, **(_HOW_TO_END if fate == "kept" else {}))
         yield Notify(("STOPPING=1", *(_extend(within) if ends and runs else ())))
         if ends and runs:
             yield Terminate(within)
             return
         if ends:
             yield Reap()
-        yield Exit(EX_OK)
+        yield self._leaving
 
     def overdue(self) -> Actions:
         """It did not end in time."""

@@ -41,6 +41,8 @@ class Wanted:
     offers: Mapping[str, Offer] = field(default_factory=dict[str, Offer])
     """Those workers, as they were offered."""
     join: Join = lambda _offers: {}
+    essential: frozenset[str] = frozenset()
+    """The workers without which the crew is not to go on."""
 
     def joined(self, offers: Iterable[Offer], rulings: Mapping[str, Ruling]) -> "Wanted":
         """Return it with those workers made over the API that are in force; any that joined before are gone."""
@@ -50,14 +52,21 @@ class Wanted:
         in_force = [offer for name, offer in offered.items() if name in rulings and rulings[name].fate is Fate.IN_FORCE]
         spec = replace(self.of_file, workers={**self.of_file.workers, **self.join(in_force)})
         within = longest_stop_sec(spec) + STOP_SLACK_SEC
-        return replace(self, stop_within_sec=within, spec=spec, rulings=rulings, offers=offered)
+        essential = _essential(spec)
+        return replace(self, stop_within_sec=within, spec=spec, rulings=rulings, offers=offered, essential=essential)
 
 
 def wanted_of(spec: CrewSpec, places: Mapping[str, Place] | None = None, join: Join = lambda _offers: {}) -> Wanted:
     """Return what the configuration says to the daemon itself. ``spec``: of the file."""
     within = longest_stop_sec(spec) + STOP_SLACK_SEC
     daemon = spec.daemon
-    return Wanted(daemon.on_shutdown, daemon.supervisord, within, spec, spec, places or {}, join=join)
+    return Wanted(
+        daemon.on_shutdown, daemon.supervisord, within, spec, spec, places or {}, join=join, essential=_essential(spec)
+    )
+
+
+def _essential(spec: CrewSpec) -> frozenset[str]:
+    return frozenset(name for name, worker in spec.workers.items() if worker.essential)
 
 
 @dataclass(slots=True)

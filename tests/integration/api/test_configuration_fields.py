@@ -233,6 +233,7 @@ CASES: dict[str, tuple[Mapping[str, Any], Callable[[World, str], bool]]] = {
     "instances": ({"instances": 2}, has_two),
     "autostart": ({"autostart": False}, ends("STOPPED", 0)),
     "auto_start": ({"auto_start": False}, both(ends("STOPPED", 0), answers("auto_start", False))),
+    "essential": ({"essential": True}, answers("essential", True)),
     "priority": ({"priority": 1}, begins_first),
     "stop_signal": ({"command": sh(TRAP), "stop_signal": "USR1"}, hears_its_signal),
     "timeout_stop_sec": ({"command": sh(DEAF), "timeout_stop_sec": 0.3}, is_stopped_in_time),

@@ -7,7 +7,7 @@ import pytest
 
 from crewd.model.offer import Complaint, Fate, Ruling
 from crewd.model.spec import OnShutdown, SupervisordOwner
-from crewd.reconcile.actions import Action, Apply, Attach, Exit, Kill, Look, Notify, Reap, Start, Terminate
+from crewd.reconcile.actions import Action, Apply, Attach, Exit, Kill, Look, Notify, Reap, Revive, Start, Terminate
 from crewd.reconcile.narrative import Say
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, EngineVersion
 from crewd.reconcile.supervision import BACKOFF_MOST_SEC, LOOK_AGAIN_SEC, Life, Supervision
@@ -78,7 +78,7 @@ def test_ready_is_said_once_everything_is_known() -> None:
 
     assert done(one.answered(VERSION)) == []
     assert done(one.caught_up("00000000-000000")) == []
-    assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",))]
+    assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",)), Revive()]
     assert done(one.caught_up(VERSION.generation)) == []
 
 
@@ -509,3 +509,43 @@ def test_drift_is_said_once_and_shown_until_it_is_resolved() -> None:
     list(one.hangup())
     list(one.applied(APPLIED, None))
     assert one.words("fine") == "fine"
+
+
+@pytest.mark.parametrize("on_shutdown", OnShutdown)
+def test_the_loss_of_an_essential_worker_ends_the_crew(on_shutdown: OnShutdown) -> None:
+    """supervisord is stopped in order, whatever on_shutdown says; the exit says who and why."""
+    one = up(Wanted(on_shutdown, stop_within_sec=25.0))
+
+    first = list(one.lost("web-0", "web-0 was given up"))
+    assert done(first) == [Notify(("STOPPING=1", "EXTEND_TIMEOUT_USEC=25000000")), Terminate(25.0)]
+    assert said(first) == ["essential worker lost"]
+    assert list(one.lost("web-1", "web-1 was given up")) == []
+    assert said(one.terminate("SIGTERM"), "warning")
+    assert done(one.ended(0, "", 1.0)) == [Reap(), Exit(1, ("cannot go on: web-0 was given up",))]
+
+
+def test_a_supervisord_of_somebody_else_outlives_an_essential_worker() -> None:
+    """It is said, and that is all."""
+    one = taken_over()
+    actions = list(one.lost("web-0", "web-0 was given up"))
+
+    assert done(actions) == []
+    assert said(actions) == ["essential worker lost"]
+    assert not one.stopping
+
+
+def test_a_supervisord_of_ours_tries_lost_ones_once_more() -> None:
+    """Once, when the daemon is ready; not where it took one over."""
+    one = began()
+    list(one.absent())
+    list(one.applied(APPLIED, None))
+    list(one.absent())
+    list(one.spawned(42, 0.0))
+    list(one.answered(VERSION))
+
+    assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",)), Revive()]
+    list(one.ended(-9, "", 100.0))
+    list(one.absent())
+    list(one.spawned(43, 100.0))
+    assert Revive() not in done(one.answered(replace(VERSION, pid=43)))
+    assert Revive() not in done(taken_over().healthy(VERSION))

@@ -37,7 +37,7 @@ NEED_NONE = {
 }
 LOOKED_UP = {"user", "group", "environment_file"}
 """Their meaning, not their name, comes into the fingerprint: see below."""
-NOBODYS_BUSINESS = {"worker_id", "instances", "labels", "reset", "heartbeat_stale_sec"}
+NOBODYS_BUSINESS = {"worker_id", "instances", "labels", "reset", "heartbeat_stale_sec", "essential"}
 
 
 def digests(worker, surroundings=None):

@@ -44,6 +44,8 @@ class Configuration(TypedDict):
     port: int | None
     max_accounts: int | None
     labels: dict[str, str] | None
+    essential: bool | None
+    """Whether the crew ends with it."""
     auto_start: bool | None
     auto_restart: bool | None
     """Whether it is ever restarted by itself."""
@@ -118,6 +120,7 @@ _ONE: dict[str, Any] = {
     "port": 4001,
     "max_accounts": 10,
     "labels": {},
+    "essential": False,
     "auto_start": True,
     "auto_restart": True,
     "max_restart_attempts": 9,

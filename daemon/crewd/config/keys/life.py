@@ -34,6 +34,13 @@ LIFE = (
         "Whether it is started with supervisord; otherwise it waits to be started by hand.",
         elsewhere=("enabled",),
     ),
+    Key(
+        "essential",
+        Flag(),
+        "essential",
+        "Whether the crew ends when an instance of it is given up or ends for good with a failure: `crewd run` then "
+        "stops the supervisord that it started, and exits with 1. With another supervisord it is only logged.",
+    ),
     Key("priority", Whole(0, 9999), "priority", "Lower starts first and is stopped last."),
     Key(
         "stop_signal",
