@@ -5,6 +5,8 @@ process to a running group behind everybody's back, as supervisor_twiddler does.
 """
 
 import gc
+import os
+import sys
 import time
 from typing import Any
 
@@ -81,9 +83,22 @@ class Verbs(ControllerPluginBase):
         self.ctl.output("beside\tPrint what the other side says")
 
 
-def make_rpc(supervisord: Any, **_: Any) -> Beside:
-    """Be the ``supervisor.rpcinterface_factory``."""
+def make_rpc(supervisord: Any, imports: str = "", **_: Any) -> Beside:
+    """Be the ``supervisor.rpcinterface_factory``; ``imports`` is the file that a ``Witness`` writes."""
+    if imports:
+        sys.meta_path.insert(0, Witness(imports))  # type: ignore[arg-type]
     return Beside(supervisord)
+
+
+class Witness:
+    """Stands first among those who are asked for a module that is not loaded: notes its name, and finds nothing."""
+
+    def __init__(self, path: str) -> None:
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """Note it, in this process or in what it forks."""
+        os.write(self.file, f"{name}\n".encode())
 
 
 def make_verbs(controller: Any, **options: Any) -> Verbs:
