@@ -1,12 +1,13 @@
 """The policy table: what the engine needs to know of each instance beyond supervisord's own configuration.
 
 ``crewd-apply`` writes it beside the configuration, in the same generation folder; the engine only reads it.
-JSON, one object; ``inf`` is written as the string "infinity".
+JSON, one object; ``inf`` is written as the string "infinity". A reader skips members that it does not know: an engine
+that runs on through an upgrade is told what it understands. What it must not skip comes with another TABLE_VERSION.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from typing import Any, cast
 
@@ -67,6 +68,10 @@ class Table:
     """The text of each ``[eventlistener:…]`` section, header included, by name."""
 
 
+_ENTRY = frozenset(one.name for one in fields(Entry))
+_POLICY = frozenset(one.name for one in fields(RestartPolicy))
+
+
 def encode(table: Table) -> str:
     """Return the table as JSON text, keys sorted."""
     members = asdict(table)
@@ -111,7 +116,7 @@ def _meant(members: dict[str, Any], policies: dict[str, RestartPolicy]) -> Any:
         members["timeout_stop_sec"] = _seconds(members["timeout_stop_sec"])
         members["kill_mode"] = KillMode(members["kill_mode"])
         members["environment"] = members["environment"] or _NO_VARIABLES
-        return Entry(**members)
+        return Entry(**{name: value for name, value in members.items() if name in _ENTRY})
     return members
 
 
@@ -132,7 +137,7 @@ def _entry(found: Any) -> Entry:
 
 
 def _policy(members: Mapping[str, Any]) -> RestartPolicy:
-    values: dict[str, Any] = {key: _seconds(value) for key, value in members.items()}
+    values: dict[str, Any] = {key: _seconds(value) for key, value in members.items() if key in _POLICY}
     values["restart"] = RestartMode(values["restart"])
     return RestartPolicy(**values)
 
