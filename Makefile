@@ -2,7 +2,7 @@
 # that takes no time. Paths are relative throughout, so that a checkout may lie in a directory with spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help run environment lint check format test soak bench pictures upgrade clean
+.PHONY: help run environment lint check format test soak bench pictures deb upgrade clean
 
 PYTEST = .venv/bin/python -m pytest
 # Most of them wait for processes more than they compute: twice the cores of a small machine.
@@ -30,6 +30,7 @@ lint: environment ## ruff, pyright strict on each Python, import-linter, shellch
 	.venv/bin/pyright --pythonversion 3.13
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck .ci/python .ci/environment .ci/system-packages .ci/old-supervisor .ci/other-pythons .ci/upgrade .ci/run
+	.venv/bin/shellcheck packaging/deb/build packaging/deb/debian/postinst packaging/deb/debian/prerm packaging/deb/debian/postrm
 	.venv/bin/shellcheck --shell bash packaging/completions/crewd.bash packaging/completions/crewctl.bash
 
 check: lint ## lint, unit and contract tests: what is quick
@@ -53,7 +54,12 @@ bench: environment ## crewd, stock supervisord and runit side by side, then the 
 pictures: environment ## draw the dashboards in docs/images anew, after 8 minutes of the example crew
 	cd tests && ../.venv/bin/python -m pictures
 
-upgrade: ## move packaging/constraints.txt to the newest versions that pyproject.toml allows
+deb: ## the Debian package, for this machine's release, into dist
+	@.ci/system-packages
+	@.ci/environment .venv
+	@packaging/deb/build dist && ls dist/*.deb
+
+upgrade: ## move packaging/constraints.txt and requirements.txt to the newest versions that pyproject.toml allows
 	.ci/upgrade
 
 clean: ## remove what the other commands made: .venv, .cache, .crewd

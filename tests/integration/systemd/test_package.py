@@ -1,0 +1,164 @@
+"""The Debian package on a real systemd: installed, upgraded while workers run, removed, purged."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crewd import __version__
+from harness import package, systemd_box
+from harness.installation import CONFIG, configure
+from harness.package import NEXT_VERSION
+from harness.systemd_box import Box
+from harness.units import main_pid, processes, shown, wait_status
+from harness.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(bool(systemd_box.missing()), reason=systemd_box.missing())
+
+DAEMON, SUPERVISORD, TARGET = "crewd.service", "crewd-supervisord.service", "crewd.target"
+SEC = 60.0
+WORKERS = "^sleep 100000"
+CREW = """\
+crewd: {listen: none}
+workers:
+  steady: {command: [sleep, "100000"], instances: 3, user: nobody}
+"""
+MORE = CREW + "  more: {command: [sleep, '100000.5']}\n"
+PLACES = ("/etc", "/opt", "/srv", "/usr", "/var")
+"""Where a package may leave something; builds of tests lie in /var/tmp."""
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    """One without crewd."""
+    with Box() as box:
+        yield box
+
+
+def install(box: Box, file: Path) -> None:
+    """Have dpkg install, or upgrade to, a package."""
+    box.run("dpkg", "--install", str(file))
+
+
+def employ(box: Box, crew: str, running: int) -> None:
+    """Give the daemon another crew, and wait until it runs."""
+    configure(box, crew)
+    box.run("systemctl", "reload", DAEMON)
+    wait_status(box, DAEMON, f"{running} running")
+
+
+def doctors_findings(box: Box) -> dict[str, Any]:
+    """Return what crewctl doctor finds, by the names of that."""
+    found = json.loads(box.run("crewctl", "doctor", "-o", "json", check=False).stdout)
+    return {one["name"]: one for one in found["findings"]}
+
+
+def files(box: Box) -> set[str]:
+    """Return all files of the machine that a package could have left."""
+    return set(box.out("find", *PLACES, "-xdev", "-path", "/var/tmp", "-prune", "-o", "-print").splitlines())
+
+
+def test_workers_run_through_an_upgrade(box: Box) -> None:
+    """Only the daemon is another. What the old engine still runs is said, and works in full, until it is renewed."""
+    install(box, package.built())
+    employ(box, CREW, 3)
+    workers, supervisord, daemon = processes(box, WORKERS), main_pid(box, SUPERVISORD), main_pid(box, DAEMON)
+    healthy = doctors_findings(box)
+    install(box, package.following())
+
+    assert len(workers) == 3
+    assert processes(box, WORKERS) == workers
+    assert main_pid(box, SUPERVISORD) == supervisord
+    assert main_pid(box, DAEMON) not in {0, daemon}
+    assert box.out("crewd", "--version") == f"crewd, version {NEXT_VERSION}"
+    assert box.path(CONFIG).read_text() == CREW
+    assert box.out("stat", "--format=%U:%G %a", CONFIG) == "root:crewd 640"
+
+    found = doctors_findings(box)
+    assert not {"engine-code", "daemon-code"} & healthy.keys()
+    assert "daemon-code" not in found
+    assert f"runs the engine of before: {__version__}," in found["engine-code"]["message"]
+    assert f"installed is {NEXT_VERSION}," in found["engine-code"]["message"]
+    assert found["engine-code"]["remedy"].startswith("systemctl restart crewd-supervisord")
+
+    _work_goes_on(box, workers)
+    assert main_pid(box, SUPERVISORD) == supervisord
+
+    box.run("systemctl", "restart", SUPERVISORD)
+    wait_status(box, DAEMON, "4 running")
+    assert "engine-code" not in doctors_findings(box)
+
+
+def _work_goes_on(box: Box, workers: frozenset[int]) -> None:
+    """A worker that dies is restarted, one that is added is started, by an engine from before the upgrade."""
+    box.run("kill", "-KILL", str(min(workers)))
+    wait_for(lambda: len(processes(box, WORKERS) - workers) == 1, SEC, "the worker's restart")
+    employ(box, MORE, 4)
+    tables = box.out("sh", "-c", "cat /var/lib/crewd-engine/current/policy.json")
+
+    assert processes(box, WORKERS) > workers - {min(workers)}
+    assert package.NEXT_SETTING in tables
+    assert "status only" not in box.out("journalctl", "--no-pager", "-u", DAEMON)
+
+
+def test_what_is_purged_leaves_nothing(box: Box) -> None:
+    """Removal ends the crew and keeps what is the operator's; after a purge the machine is as it was before."""
+    before = files(box)
+    install(box, package.built())
+    employ(box, CREW, 3)
+    _be_upgraded_while_disabled(box)
+    box.run("systemctl", "enable", "--now", TARGET)
+    wait_status(box, DAEMON, "3 running")
+    box.run("touch", "/etc/crewd/conf.d/other.yaml", "/var/log/crewd/workers/old.log")
+
+    box.run("dpkg", "--remove", "crewd")
+    assert not processes(box, WORKERS)
+    assert box.path(CONFIG).read_text() == CREW
+    assert box.path("/var/lib/crewd/crewd.db").exists()
+    assert not box.path("/usr/lib/crewd").exists()
+
+    box.run("dpkg", "--purge", "crewd")
+    assert files(box) == before
+    assert box.run("find", "/run", "-name", "crewd*").stdout == ""
+    assert box.run("getent", "passwd", "crewd", check=False).stdout == ""
+    assert box.run("getent", "group", "crewd", check=False).stdout == ""
+
+
+def _be_upgraded_while_disabled(box: Box) -> None:
+    """What an operator stopped and disabled is neither started nor enabled by an upgrade."""
+    enabled = shown(box, TARGET, "UnitFileState")
+    box.run("systemctl", "disable", "--now", TARGET)
+    wait_for(lambda: not processes(box, WORKERS), SEC, "the crew's end")
+    install(box, package.following())
+
+    assert enabled == "enabled"
+    assert shown(box, TARGET, "UnitFileState") == "disabled"
+    assert not {shown(box, unit, "ActiveState") for unit in (TARGET, DAEMON, SUPERVISORD)} & {"active", "activating"}
+
+
+def test_lintian_finds_no_error() -> None:
+    """What is overridden has its reason beside it."""
+    command = ["lintian", "--fail-on", "error", str(package.built())]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_nothing_of_the_machine_that_built_it_is_inside(tmp_path: Path) -> None:
+    """No compiled code, no installer's notes, no path but those on the machine where it will be."""
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package.built()), str(tmp_path)], check=True)
+    packages = next(tmp_path.glob("usr/lib/crewd/lib/python3*/site-packages"))
+    notes = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and not file.is_symlink()]
+    scripts = [
+        file.read_text().splitlines()[0] for file in (tmp_path / "usr/lib/crewd/bin").iterdir() if not file.is_symlink()
+    ]
+
+    assert (packages / "crewd_supervisord").is_dir()
+    assert [file for file in files if file.name in notes or file.suffix in {".pyc", ".pth"}] == []
+    assert [file for file in files if b"/crewd/tree/usr/lib/crewd" in file.read_bytes()] == []
+    assert set(scripts) == {"#!/usr/lib/crewd/bin/python"}
+    assert (tmp_path / "usr/lib/crewd/pyvenv.cfg").read_text().splitlines()[0] == "home = /usr/bin"

@@ -1,0 +1,62 @@
+"""crewd as pip installs it: the wheel alone, in an environment of the system's Python, with no checkout in sight."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crewd import __version__
+from harness import installation
+from harness.builds import CHECKOUT
+from harness.installation import PYTHON
+
+CREW = "workers: {web: {command: [sleep, '1000'], instances: 2}}\n"
+SHARED = (
+    "share/bash-completion/completions/crewctl",
+    "share/bash-completion/completions/crewd",
+    "share/zsh/site-functions/_crewctl",
+    "share/zsh/site-functions/_crewd",
+    "share/fish/vendor_completions.d/crewctl.fish",
+    "share/fish/vendor_completions.d/crewd.fish",
+)
+
+pytestmark = pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="the system has no python3 of its own")
+
+
+@pytest.fixture(scope="module")
+def environment() -> Path:
+    """A virtual environment with what pip made of the checkout in it: a wheel, and what it asks for."""
+    return installation.built()
+
+
+def crewd(environment: Path, *arguments: str, home: Path) -> str:
+    """Run a command far from the checkout, and return what it prints."""
+    variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "CREWD_HOME": str(home)}
+    command = [str(environment / "bin/python"), str(environment / "bin/crewd"), *arguments]
+    return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=True).stdout
+
+
+def test_it_holds_all_that_it_needs(environment: Path, tmp_path: Path) -> None:
+    """Template, schema, migrations and units come with it; a crew is checked and rendered."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/crewd.yaml").write_text(CREW)
+
+    assert crewd(environment, "--version", home=tmp_path) == f"crewd, version {__version__}\n"
+    assert "restart_sec" in crewd(environment, "schema", home=tmp_path)
+    assert crewd(environment, "check", home=tmp_path).endswith("2 instances: ok\n")
+    assert "[program:web-1]" in crewd(environment, "render", home=tmp_path)
+    assert [name for name in SHARED if not (environment / name).is_file()] == []
+    assert [file for file in environment.rglob("*.pth") if str(CHECKOUT) in file.read_text()] == []
+
+
+def test_its_units_run_the_environment_that_it_is_in(environment: Path, tmp_path: Path) -> None:
+    """Written by one command, with nothing left to fill in."""
+    units = tmp_path / "systemd/system"
+    crewd(environment, "install-units", "--destination", str(units), home=tmp_path)
+    texts = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+
+    assert f"ExecStart={environment}/bin/crewd run" in (units / "crewd.service").read_text()
+    assert (tmp_path / "sysusers.d/crewd.conf").is_file()
+    assert (tmp_path / "tmpfiles.d/crewd.conf").is_file()
+    assert not [text for text in texts if "@BIN@" in text]
