@@ -12,15 +12,6 @@ from harness.builds import CHECKOUT
 from harness.installation import PYTHON
 
 CREW = "workers: {web: {command: [sleep, '1000'], instances: 2}}\n"
-SHARED = (
-    "share/bash-completion/completions/crewctl",
-    "share/bash-completion/completions/crewd",
-    "share/zsh/site-functions/_crewctl",
-    "share/zsh/site-functions/_crewd",
-    "share/fish/vendor_completions.d/crewctl.fish",
-    "share/fish/vendor_completions.d/crewd.fish",
-)
-
 pytestmark = pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="the system has no python3 of its own")
 
 
@@ -46,7 +37,6 @@ def test_it_holds_all_that_it_needs(environment: Path, tmp_path: Path) -> None:
     assert "restart_sec" in crewd(environment, "schema", home=tmp_path)
     assert crewd(environment, "check", home=tmp_path).endswith("2 instances: ok\n")
     assert "[program:web-1]" in crewd(environment, "render", home=tmp_path)
-    assert [name for name in SHARED if not (environment / name).is_file()] == []
     assert [file for file in environment.rglob("*.pth") if str(CHECKOUT) in file.read_text()] == []
 
 
