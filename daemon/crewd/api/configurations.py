@@ -123,7 +123,7 @@ class ConfigurationHandlers:
         within(request.state.principal, (worker_id,))
         request.state.details = {"worker_id": worker_id}
         change = await self._ports.configuring.remove(worker_id, _revisions(if_match))
-        request.state.details["revision"] = change.configuration.revision
+        request.state.details = {"worker_id": worker_id, "revision": change.configuration.revision}
         removed = self._shapes.shape(Shown(worker_id, change.configuration), _role(request))
         removed.update(in_force=False, shadowed=False, problems=(), applied=applied_shape(change.applied))
         return _answer(removed)
