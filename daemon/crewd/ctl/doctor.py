@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crewd import __version__
+from crewd.ctl import exits
 from crewd.ctl.client import Client, Request
 from crewd.ctl.command import Showing, output_option
-from crewd.ctl.exits import EXIT_DONE, EXIT_FAILED
 from crewd.ctl.failures import Fault, RequestError
 from crewd.ctl.screen import Screen
 from crewd.ctl.ways import UnixWay
@@ -33,21 +33,29 @@ SIGNS = {
 _INDENT = 4
 
 
-@click.command(cls=Showing)
+@click.command(
+    cls=Showing,
+    examples=("crewctl doctor", "crewctl doctor -o json"),
+    statuses={
+        exits.EXIT_DONE: "There is no problem, though perhaps a warning.",
+        exits.EXIT_FAILED: "There is a problem.",
+        exits.EXIT_UNKNOWN: "",
+    },
+)
 @click.option(
     "-c",
     "--config",
     type=click.Path(),
     metavar="FILE",
-    help="The configuration; the default is the one that crewd reads.",
+    help="Take this configuration. The default is the one that crewd reads.",
 )
 @output_option
 @click.pass_context
 def doctor(ctx: click.Context, config: str | None, output: str) -> None:
     """Find and explain what is wrong with this installation.
 
-    Permissions, sockets, versions, limits, drift, the clock. Works with the daemon and supervisord down, and changes
-    nothing. Exits 1 where there is a problem.
+    It looks at permissions, sockets, versions, limits, drift, the clock and more, works with the daemon and supervisord
+    down, and changes nothing. Whoever is neither root nor the user that all runs as is told what could not be seen.
     """
     session: Session = ctx.obj
     if not isinstance(session.client.way, UnixWay):
@@ -58,7 +66,7 @@ def doctor(ctx: click.Context, config: str | None, output: str) -> None:
     else:
         session.show(_lines(findings, session.screen))
     wrong = any(one.severity is Severity.PROBLEM for one in findings)
-    ctx.exit(EXIT_FAILED if wrong else EXIT_DONE)
+    ctx.exit(exits.EXIT_FAILED if wrong else exits.EXIT_DONE)
 
 
 def _found(client: Client, config: str | None, socket: str) -> Sequence[Finding]:
