@@ -15,11 +15,13 @@ _VARIABLES = {
     "CREWD_HOME": "The directory below which everything lies, for a crew without root: etc, lib, engine, log and run.",
     "CREWD_LISTEN": "Where the API is served over TCP, instead of listen in the file; empty: no TCP.",
     "CREWD_DATABASE_URL": "The database, instead of database in the file.",
+    "CREWD_SUPERVISORD": "own or external, instead of supervisord in the file; the unit of systemd says external.",
+    "CREWD_APPLY_SOCKET": "Where crewd-apply is asked, instead of run as a child; the unit of systemd says so.",
     "CREWD_HOST": "The address of a daemon elsewhere, as --host.",
     "CREWD_TOKEN": "The token to show there.",
     "NO_COLOR": "Set to anything: no colours.",
 }
-_OF_DAEMON = ("CREWD_HOME", "CREWD_LISTEN", "CREWD_DATABASE_URL")
+_OF_DAEMON = ("CREWD_HOME", "CREWD_LISTEN", "CREWD_DATABASE_URL", "CREWD_SUPERVISORD", "CREWD_APPLY_SOCKET")
 _OF_CREWCTL = ("CREWD_HOME", "CREWD_HOST", "CREWD_TOKEN", "NO_COLOR")
 _OTHERS = {"crewd": 8, "crewctl": 1, "crewd-apply": 8, "crewd.yaml": 5}
 _STATUSES = {

@@ -159,13 +159,3 @@ def test_a_configuration_that_is_wrong_is_found_and_one_that_is_not_applied(box:
     assert changed == (0, {("warning", "not-applied")})
     assert told(wrong) == (1, {("problem", "configuration")})
     assert wrong[1][0]["line"] == 3
-
-
-def test_a_crew_that_its_unit_has_no_room_for_is_found(box: Box) -> None:
-    """By the cgroup that the workers are in."""
-    box.run("systemctl", "set-property", "--runtime", SUPERVISORD, "TasksMax=8")
-    found = doctor(box)
-    box.run("systemctl", "set-property", "--runtime", SUPERVISORD, "TasksMax=infinity")
-
-    assert told(found) == (1, {("problem", "processes")})
-    assert found[1][0]["path"].endswith("/crewd-supervisord.service/pids.max")
