@@ -97,8 +97,9 @@ class Witness:
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def find_spec(self, name: str, *_: Any) -> None:
-        """Note it, in this process or in what it forks."""
-        os.write(self.file, f"{name}\n".encode())
+        """Note it, in this process or in what it forks; what is built into the interpreter comes from no file."""
+        if name not in sys.builtin_module_names:
+            os.write(self.file, f"{name}\n".encode())
 
 
 def make_verbs(controller: Any, **options: Any) -> Verbs:
