@@ -153,24 +153,34 @@ def completion(shell: str) -> None:
     click.echo(shells.script(main, "crewd", shell), nl=False)
 
 
-@main.command("install-units")
+@main.command(
+    "install-units",
+    epilog=closing(
+        ("crewd install-units", "crewd install-units --destination /usr/lib/systemd/system --bin /opt/crewd/bin"),
+        {0: "They are written.", 1: "They cannot be written there.", 2: "It was used wrongly."},
+    ),
+)
 @click.option(
     "--destination",
     type=click.Path(),
     default="/etc/systemd/system",
     show_default=True,
     metavar="DIR",
-    help="systemd's directory of units; sysusers.d and tmpfiles.d lie beside it.",
+    help="Write into this directory of systemd's units. sysusers.d and tmpfiles.d lie beside it.",
 )
 @click.option(
     "--bin",
     "executables",
     type=click.Path(),
     metavar="DIR",
-    help="The directory of crewd's executables; the default is that of the Python that runs.",
+    help="Start crewd's executables from here; without it, from beside the Python that runs.",
 )
 def install_units(destination: str, executables: str | None) -> None:
-    """Write systemd's units, the user and the directories that they need, and say what to do next."""
+    """Write the units for systemd.
+
+    And what they need: the user crewd, and the directories with their owners and modes. It starts nothing, and says
+    what to do next. The Debian package has them already.
+    """
     from crewd import units  # noqa: PLC0415 - as above
 
     with _refusals():
