@@ -13,6 +13,7 @@ import click
 from crewd import __version__
 from crewd.errors import ConfigError, CrewdError
 from crewd.manual import closing
+from crewd.wording import counted
 
 if TYPE_CHECKING:
     from crewd.config import Loaded
@@ -106,7 +107,7 @@ def check(config: str | None) -> None:
         click.echo(f"warning: {warning}")
     workers = loaded.spec.workers
     instances = sum(worker.instances for worker in workers.values())
-    click.echo(f"{len(workers)} workers, {instances} instances: ok")
+    click.echo(f"{counted(len(workers), 'worker')}, {counted(instances, 'instance')}: ok")
 
 
 @main.command(epilog=closing(("crewd render -c crew.yaml",), {**_CHECKED, 0: "It was printed."}))

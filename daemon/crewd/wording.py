@@ -30,6 +30,11 @@ def _shown(sign: str) -> str:
     return "" if unicodedata.category(sign).startswith("C") else sign
 
 
+def counted(number: int, thing: str) -> str:
+    """Return ``1 problem``, ``2 problems``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def duration(seconds: float | str | None) -> str:
     """Return a length of time for people, in its two largest units."""
     if seconds is None:

@@ -221,7 +221,7 @@ def test_checking_and_rendering_touch_nothing_and_show_no_secret(daemon: Running
         *command, "render", "-c", daemon.daemon.home.config
     )
 
-    assert "1 workers, 1 instances: ok" in said
+    assert "1 worker, 1 instance: ok" in said
     assert PASSWORD not in said
     assert held.client.info("stats")["total_connections_received"] == before + 1  # the one that asks
 

@@ -60,7 +60,7 @@ def test_check_warns(root: Path) -> None:
 
     assert ran.returncode == 0
     assert ran.stdout.startswith("warning: other.yaml:3:")
-    assert ran.stdout.endswith("1 workers, 1 instances: ok\n")
+    assert ran.stdout.endswith("1 worker, 1 instance: ok\n")
 
 
 @pytest.mark.parametrize("command", ["run", "check", "render"])

@@ -58,7 +58,7 @@ def test_a_worker_less_touches_nobody_else(daemon: Daemon) -> None:
     assert "removed=job-0" in line(log, "applied")
     wait_for(lambda: not alive(before["job-0"]))
     assert daemon.pids() == {name: pid for name, pid in before.items() if name != "job-0"}
-    wait_for(lambda: daemon.notified.status() == "1 workers (2 instances): 2 running")
+    wait_for(lambda: daemon.notified.status() == "1 worker (2 instances): 2 running")
 
 
 def test_scaling_touches_nobody_else(daemon: Daemon) -> None:
@@ -233,4 +233,4 @@ def test_what_was_changed_behind_its_back_is_noticed_and_put_right() -> None:
         daemon.reload()
 
         daemon.wait_states(web_0="RUNNING")
-        wait_for(lambda: daemon.notified.status() == "1 workers (1 instances): 1 running")
+        wait_for(lambda: daemon.notified.status() == "1 worker (1 instance): 1 running")

@@ -141,4 +141,4 @@ def test_an_apply_that_nobody_confirmed_is_said_and_repeated(daemon: Daemon) -> 
     os.kill(supervisord, signal.SIGCONT)
 
     daemon.wait_states(new_0="RUNNING")
-    wait_for(lambda: daemon.notified.status() == "1 workers (1 instances): 1 running", 60, daemon.log)
+    wait_for(lambda: daemon.notified.status() == "1 worker (1 instance): 1 running", 60, daemon.log)

@@ -37,8 +37,8 @@ from crewd.api.refusals import Refusal, Refused, invalid
 from crewd.api.scope import within_one
 from crewd.api.streaming import SSE, Ending, Pieces, begun
 from crewd.api.worker_health import WorkerHealth
-from crewd.reconcile.narrative import counted
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
+from crewd.wording import counted
 
 LIST_MOST = 10_000
 EVENTS, EVENTS_MOST = 100, 1000

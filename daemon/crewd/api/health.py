@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from crewd.api.envelope import JSON, encoded
 from crewd.api.ports import Ports
-from crewd.reconcile.narrative import counted
+from crewd.wording import counted
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -8,7 +8,7 @@ from crewd.ctl.command import Doing, output_option
 from crewd.ctl.exits import EXIT_CONFIG, EXIT_DENIED, EXIT_DONE, EXIT_FAILED, EXIT_NO_DAEMON
 from crewd.ctl.session import Session
 from crewd.errors import ConfigError, CrewdError
-from crewd.wording import plain
+from crewd.wording import counted, plain
 
 
 @click.command(
@@ -49,7 +49,7 @@ def check(ctx: click.Context, config: str | None, output: str) -> None:
 
 
 def _ok(workers: int, instances: int) -> str:
-    return f"{workers} workers, {instances} instances: ok"
+    return f"{counted(workers, 'worker')}, {counted(instances, 'instance')}: ok"
 
 
 def _refuse(session: Session, problems: list[str], output: str) -> None:

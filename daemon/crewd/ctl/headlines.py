@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from crewd.ctl.crew_table import SIGNS
 from crewd.ctl.screen import Screen
-from crewd.wording import Members, plain
+from crewd.wording import Members, counted, plain
 
 PROBLEMS_MOST = 5
 """So many mistakes of a configuration are shown; the rest is counted."""
@@ -66,7 +66,7 @@ def _crew(workers: Sequence[Members], screen: Screen) -> str:
     statuses = Counter(one["status"] for worker in workers for one in worker["instances"])
     if not statuses:
         return "no workers"
-    whole = f"{_counted(len(workers), 'worker')}, {_counted(statuses.total(), 'instance')}: "
+    whole = f"{counted(len(workers), 'worker')}, {counted(statuses.total(), 'instance')}: "
     order = {word: place for place, word in enumerate(SIGNS)}
     counts = [(word, statuses[word]) for word in sorted(statuses, key=lambda word: order.get(word, len(order)))]
     text = whole + ", ".join(f"{number} {plain(word)}" for word, number in counts)
@@ -77,7 +77,3 @@ def _crew(workers: Sequence[Members], screen: Screen) -> str:
 
 def _painted(word: str, number: int, screen: Screen) -> str:
     return screen.paint(SIGNS.get(word, ("", "", ""))[2], f"{number} {plain(word)}")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -19,6 +19,7 @@ from crewd.policy.accounting import worker_of
 from crewd.policy.duty import expected
 from crewd.policy.fold import fold
 from crewd.reconcile.port import Batch
+from crewd.wording import counted
 
 NOBODY = Record()
 
@@ -35,7 +36,9 @@ class Summary:
     def __str__(self) -> str:
         """Return ``3 workers (6 instances): 5 running, 1 crashed``."""
         counts = [f"{self.by_status[status]} {status}" for status in _ORDER if self.by_status.get(status)]
-        return f"{self.workers} workers ({self.instances} instances): {', '.join(counts) or 'none'}"
+        return (
+            f"{counted(self.workers, 'worker')} ({counted(self.instances, 'instance')}): {', '.join(counts) or 'none'}"
+        )
 
 
 _ORDER = (Status.RUNNING, Status.STARTING, Status.STOPPING, Status.STOPPED, Status.CRASHED, Status.ERROR)

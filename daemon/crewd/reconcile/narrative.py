@@ -43,11 +43,6 @@ def say(level: str, event: str, **fields: Any) -> Say:
     return Say(level, event, fields)
 
 
-def counted(number: int, thing: str) -> str:
-    """Return ``1 problem``, ``2 problems``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def narrate(before: Record, event: Event) -> Say | None:
     """Return what to log of ``event``; ``before`` is its instance's record as it was. None: nothing."""
     fact = event.fact

@@ -46,9 +46,10 @@ from crewd.reconcile.actions import (
     Start,
     Terminate,
 )
-from crewd.reconcile.narrative import counted, names, say
+from crewd.reconcile.narrative import names, say
 from crewd.reconcile.port import RPC_VERSION, Applied, ApplyFailed, ApplyRefused, ApplyResult, EngineVersion
 from crewd.reconcile.wanted import Wanted
+from crewd.wording import counted
 
 STEADY_SEC = 10.0
 BACKOFF_MOST_SEC = 30.0

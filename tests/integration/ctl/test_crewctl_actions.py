@@ -173,7 +173,7 @@ def test_a_question_can_be_interrupted(api: Api, root: Path) -> None:
     """Ctrl-C: 130, and nothing was done."""
     api.serve("GET /workers", data(crew(worker(instance("web-0")))))
     with Terminal(root, "shutdown") as terminal:
-        terminal.reads("shut down all 1 instances? [y/N] ")
+        terminal.reads("shut down all 1 instance? [y/N] ")
         terminal.types("\x03")
 
         assert terminal.ends() == 130
@@ -333,7 +333,7 @@ def test_check_needs_no_daemon(root: Path) -> None:
     (root / "bad.yaml").write_text("workers:\n  web: {command: [sleep, '1'], instances: many}\n")
     good, bad = crewctl(root, "check"), crewctl(root, "check", "-c", "bad.yaml")
 
-    assert (good.returncode, good.stdout) == (0, "1 workers, 3 instances: ok\n")
+    assert (good.returncode, good.stdout) == (0, "1 worker, 3 instances: ok\n")
     assert bad.returncode == 78
     assert bad.stderr.startswith("bad.yaml:2:")
     counted = {"problems": [], "warnings": [], "workers": 1, "instances": 3}

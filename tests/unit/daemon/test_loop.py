@@ -129,7 +129,7 @@ async def test_the_status_line_follows_slowly() -> None:
         assert len(rig.service.messages) == before
         await rig.advance(STATUS_SEC / 2)
         await rig.advance(STATUS_SEC / 2)
-        assert rig.service.status == "1 workers (2 instances): 1 running, 1 starting"
+        assert rig.service.status == "1 worker (2 instances): 1 running, 1 starting"
 
 
 async def test_the_watchdog_is_fed_by_the_loop() -> None:
