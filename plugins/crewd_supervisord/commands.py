@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable
 from supervisor.states import ProcessStates
 
 from crewd.model.reasons import Cause
+from crewd.model.record import Standing
 from crewd.model.states import ProcessState
 from crewd_supervisord.engine import Engine
 from crewd_supervisord.instance import AfterStop, Instance
 
 _Command = Callable[[Engine, Instance, str, str], str]
 _ALIVE = (ProcessState.STARTING, ProcessState.RUNNING)
+_DOWN = (ProcessState.EXITED, ProcessState.FATAL)
 
 
 def start(engine: Engine, instances: Iterable[Instance], who: str, through: str) -> dict[str, str]:
@@ -33,7 +35,7 @@ def restart(
 
 
 def reset_failed(engine: Engine, instances: Iterable[Instance], who: str, through: str) -> dict[str, str]:
-    """Forget the starts, so that a worker that was given up may run again; starts nothing."""
+    """Forget the starts; what was given up, or failed for good, is plainly stopped then. Starts nothing."""
     return {instance.name: _reset(engine, instance, who, through) for instance in instances}
 
 
@@ -86,7 +88,7 @@ def _restart(engine: Engine, instance: Instance, who: str, through: str) -> str:
 
 def _reset(engine: Engine, instance: Instance, who: str, through: str) -> str:
     engine.command(instance, "reset_failed", who, through)
-    if instance.process.state == ProcessState.FATAL:
+    if instance.process.state in _DOWN and instance.record.standing is Standing.STOPPED:
         instance.process.change_state(ProcessStates.STOPPED)
         return "reset"
     return "history forgotten"

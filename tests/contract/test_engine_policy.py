@@ -171,6 +171,8 @@ def programs(server: Supervisord) -> list[Program]:
             RestartPolicy(RestartMode.ALWAYS, restart_sec=0.0, start_success_sec=0.0, start_limit_burst=40),
         ),
         Program("twice-0", exits(3), RestartPolicy(restart_sec=0.0, start_limit_burst=2, start_success_sec=0.0)),
+        Program("reset-failed-0", exits(3), policy("no")),
+        Program("reset-clean-0", exits(0), policy()),
         Program("reset-0", exits(3), RestartPolicy(restart_sec=0.0, start_limit_burst=2, start_success_sec=0.0)),
         Program(
             "window-0",
@@ -368,6 +370,20 @@ def test_reset_failed_forgets_the_starts(server: Supervisord):
     assert server.standing("reset-0")["budget"] == 2
     assert server.standing("reset-0")["standing"] == "stopped"
     assert len(server.facts(Starting, "reset-0")) == 2
+
+
+def test_reset_failed_stops_what_failed_and_is_not_restarted(server: Supervisord):
+    """What ended well stays as it ended."""
+    for name in ("reset-failed-0", "reset-clean-0"):
+        server.wait_state(name, "EXITED")
+
+    done = server.crewd("reset_failed", ["reset-failed-0", "reset-clean-0"], "test")
+
+    assert done == {"reset-failed-0": "reset", "reset-clean-0": "history forgotten"}
+    assert server.wait_state("reset-failed-0", "STOPPED")
+    assert server.standing("reset-failed-0")["standing"] == "stopped"
+    assert server.wait_state("reset-clean-0", "EXITED")
+    assert server.standing("reset-clean-0")["standing"] == "finished"
 
 
 def test_old_starts_leave_the_window(server: Supervisord):

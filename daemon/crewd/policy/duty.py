@@ -21,12 +21,15 @@ def wanted(record: Record, *, autostart: bool | None) -> bool | None:
             return autostart
         case Standing.UP:
             return record.process_state is not ProcessState.BACKOFF or not expected(record)
-        case Standing.FINISHED:
-            return not expected(record)
-        case Standing.GIVEN_UP:
-            return True
+        case Standing.FINISHED | Standing.GIVEN_UP:
+            return failed(record)
         case Standing.STOPPED:
             return False
+
+
+def failed(record: Record) -> bool:
+    """Return whether it is down for good, and should not be: given up, or ended by a failure that is not restarted."""
+    return record.standing is Standing.GIVEN_UP or (record.standing is Standing.FINISHED and not expected(record))
 
 
 def expected(record: Record) -> bool:

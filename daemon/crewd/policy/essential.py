@@ -9,8 +9,8 @@ Rules:
 
 from enum import StrEnum
 
-from crewd.model.reasons import Reason
 from crewd.model.record import Record, Standing
+from crewd.policy.duty import failed
 
 
 class Loss(StrEnum):
@@ -22,7 +22,6 @@ class Loss(StrEnum):
 
 def loss(record: Record) -> Loss | None:
     """Return how the instance was lost; None where it was not."""
-    if record.standing is Standing.GIVEN_UP:
-        return Loss.GIVEN_UP
-    failed = bool(record.exits) and record.exits[-1].reason is not Reason.CLEAN_EXIT
-    return Loss.FAILED if record.standing is Standing.FINISHED and failed else None
+    if not failed(record):
+        return None
+    return Loss.GIVEN_UP if record.standing is Standing.GIVEN_UP else Loss.FAILED

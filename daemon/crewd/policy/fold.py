@@ -27,6 +27,7 @@ from crewd.model.facts import (
 from crewd.model.reasons import Cause, Reason, Verdict
 from crewd.model.record import NO_STARTS, REMEMBERED_EXITS, REMEMBERED_STARTS, PastExit, Record, Standing, Starts
 from crewd.model.states import ProcessState
+from crewd.policy.duty import failed
 
 _STANDING = {
     Verdict.RESTARTED: Standing.UP,
@@ -110,7 +111,13 @@ def _commanded(record: Record, fact: Commanded) -> Record:
     if fact.verb in {"start", "restart"}:
         return replace(record, standing=Standing.UP, due_at=None, starts=NO_STARTS, restarts=0)
     if fact.verb == "reset_failed":
-        standing = Standing.STOPPED if record.standing is Standing.GIVEN_UP else record.standing
-        state = ProcessState.STOPPED if record.process_state is ProcessState.FATAL else record.process_state
-        return replace(record, standing=standing, process_state=state, starts=NO_STARTS, restarts=0)
+        at_rest = _at_rest(record) if failed(record) else record
+        return replace(at_rest, starts=NO_STARTS, restarts=0)
     return record
+
+
+def _at_rest(record: Record) -> Record:
+    """Return it as if it had been stopped, as systemd's reset-failed makes a failed unit an inactive one."""
+    down = record.process_state in {ProcessState.FATAL, ProcessState.EXITED}
+    state = ProcessState.STOPPED if down else record.process_state
+    return replace(record, standing=Standing.STOPPED, process_state=state)

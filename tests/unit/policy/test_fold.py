@@ -186,6 +186,23 @@ def test_reset_failed_forgets_the_starts_and_the_giving_up() -> None:
     assert (record.starts, record.restarts, record.exits) == ((), 0, fatal.exits)
 
 
+def test_reset_failed_stops_what_failed_for_good() -> None:
+    """As a unit of systemd's is inactive after it. What ended well is at rest, and stays as it is."""
+    failed = at(13.0, Judged("web-0", Reason.EXIT_CODE, Verdict.NOT_WANTED), ENDED)
+    ended = at(13.0, StateChanged("web-0", ProcessState.BACKOFF, ProcessState.EXITED), failed)
+    well = replace(ended, exits=(replace(ended.exits[-1], reason=Reason.CLEAN_EXIT),))
+    reset = Commanded("web-0", "reset_failed", "root", "supervisorctl")
+
+    assert (at(14.0, reset, ended).standing, at(14.0, reset, ended).process_state) == (
+        Standing.STOPPED,
+        ProcessState.STOPPED,
+    )
+    assert (at(14.0, reset, well).standing, at(14.0, reset, well).process_state) == (
+        Standing.FINISHED,
+        ProcessState.EXITED,
+    )
+
+
 def test_reset_failed_leaves_a_running_worker_running() -> None:
     """It only forgets its starts."""
     record = at(14.0, Commanded("web-0", "reset_failed", "root", "supervisorctl"), RUNNING)
