@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -15,7 +16,7 @@ import pytest
 
 from harness.crewctl import crewctl
 from harness.daemon import Daemon
-from harness.documents import RESTART, examples
+from harness.documents import DIGESTS, RESTART, examples
 from harness.redis import RedisServer, _redis, redis  # noqa: F401 - fixtures
 from harness.waiting import wait_for
 
@@ -105,8 +106,9 @@ def only(language: str, *, having: str, address: str) -> str:
     return example.replace(HOST, address)
 
 
-def test_the_copy_is_the_document() -> None:
+def test_the_copies_are_the_documents() -> None:
     """Byte for byte: what is tested is what its author wrote."""
+    assert {document: sha256(document.read_bytes()).hexdigest() for document in DIGESTS} == DIGESTS
     assert len(examples(RESTART, "bash")) == 3
     assert [len(examples(RESTART, language)) for language in ("javascript", "python", "json")] == [1, 1, 2]
 

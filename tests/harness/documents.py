@@ -7,6 +7,11 @@ from markdown_it import MarkdownIt
 DOCUMENTS = Path(__file__).parents[1] / "documents"
 RESTART = DOCUMENTS / "000-worker-manual-restart.md"
 LIFECYCLE = DOCUMENTS / "001-worker-lifecycle.md"
+DIGESTS = {
+    RESTART: "335e004887d7bf8a73a3560c67978e764f5e4421fcb91950cba9a08f42e6fe9c",
+    LIFECYCLE: "e80de7882439042c6945861f7717d32b9ae3bb757ee21ac67aef061e0b46f952",
+}
+"""SHA-256 of each, as its author wrote it."""
 
 
 def examples(document: Path, language: str) -> list[str]:
