@@ -4,7 +4,8 @@ Rules:
 
 1. Only where standard output is journald's; the log file is as ever. The rendering has supervisord silent, for a
    terminal is not to have its log twice: here it speaks.
-2. journald is waited for never: what it does not take goes to standard output, a line with its priority.
+2. journald is waited for never: what it does not take goes to standard output, a line with its priority; and where that
+   is full, too, nowhere: the log file has it.
 3. The name is read off the words that supervisor and the engine use; a message in other words has none.
 """
 
@@ -78,10 +79,16 @@ class Handler(loggers.StreamHandler):
             message = str(record.asdict()["message"])
             priority = _PRIORITIES.get(record.level, journald.PRIORITY_DEBUG)
             if not self._sent(entry(message, priority)):
-                self.stream.write("".join(f"<{priority}>{line}\n" for line in message.splitlines()))
-                self.flush()
+                _write("".join(f"<{priority}>{line}\n" for line in message.splitlines()))
         except Exception:
             self.handleError()
+
+    def close(self) -> None:
+        """Let go of the socket: supervisord closes at a reload what it finds open, and its number is another's then."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        super().close()
 
     def _sent(self, datagram: bytes) -> bool:
         try:
@@ -91,3 +98,12 @@ class Handler(loggers.StreamHandler):
         except OSError:
             return False
         return True
+
+
+def _write(lines: str) -> None:
+    """Write to standard output, which is a socket of journald's, what it takes now."""
+    with socket.fromfd(1, socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        try:
+            stream.send(lines.encode(), socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return

@@ -1,6 +1,8 @@
 """What a service manager hears of supervisord, from either loop, and what it hears where there is no engine."""
 
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,23 @@ from harness.processes import environment_of
 SLEEP = Program("web-0", ("/bin/sleep", "1000"))
 GIVEN = {"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1", "INVOCATION_ID": "f00", "JOURNAL_STREAM": "8:1"}
 BEAT_SEC = 15.0
+DEAF_JOURNALD = """
+import os, socket, sys
+out = socket.socket(socket.AF_UNIX)
+out.connect(sys.argv[1])
+out.setblocking(False)
+try:
+    while True:
+        out.send(b"x" * 1000)
+except BlockingIOError:
+    out.setblocking(True)
+found = os.fstat(out.fileno())
+os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+os.dup2(out.fileno(), 1)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""Runs a command with a standard output that is journald's, which takes nothing."""
+RELOADS = 6
 
 
 @pytest.fixture
@@ -59,6 +78,21 @@ def test_a_manager_that_is_gone_holds_nothing_up(edition: Edition, tmp_path: Pat
     with Supervisord(edition, [SLEEP], environment={"NOTIFY_SOCKET": str(tmp_path / "nobody")}) as server:
         server.wait_state("web-0", "RUNNING")
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])
+def test_a_journald_that_takes_nothing_holds_nothing_up(edition: Edition, tmp_path: Path) -> None:
+    """Reload by reload, each of which closes what supervisord finds open: it closes nobody else's descriptor."""
+    path = str(tmp_path / "journald")
+    with socket.socket(socket.AF_UNIX) as journald:
+        journald.bind(path)
+        journald.listen()
+        launch = [sys.executable, "-c", DEAF_JOURNALD, path, *edition.supervisord]
+        with Supervisord(edition, [SLEEP], launch=launch) as server:
+            for _ in range(RELOADS):
+                server.reload()
+                server.wait_state("web-0", "RUNNING")
+            assert server.stop() == 0
 
 
 @pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])

@@ -1,6 +1,7 @@
 """The log under systemd-journald: each event with its members as fields, so that a worker's are found by its name.
 
 What cannot be sent goes to standard error, which is the journal's as well: a line with its priority, without fields.
+Where that is full, too, it is lost: who waited for a journald that stands still would stand still.
 """
 
 import os
@@ -58,3 +59,11 @@ class Sender:
         except OSError:
             return False
         return True
+
+    def write(self, line: str) -> None:
+        """Write the line to standard error, which is a socket of journald's, where it takes it now."""
+        try:
+            with socket.fromfd(2, socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+                stream.send(f"{line}\n".encode(errors="replace"), socket.MSG_DONTWAIT)
+        except OSError:
+            return

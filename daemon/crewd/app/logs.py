@@ -73,7 +73,7 @@ class _Journal(_Sink):
     def msg(self, line: str, datagram: bytes = b"") -> None:
         """Send one entry, or else write the line."""
         if not self._sender.send(datagram):
-            super().msg(line)
+            self._sender.write(line)
 
     debug = info = warning = error = critical = msg
 

@@ -85,7 +85,7 @@ class KnownTokens:
                 message = f"cannot revoke a token that is not known here, it may still let in: {error}"
                 raise StoreError(message, retryable=error.retryable) from None
             return valid
-        self._unstored.pop(token_id, None)
+        self._heard(token_id)
         if revoked != valid:
             await self.refresh()  # another process made it, or ended it
         return revoked
@@ -110,8 +110,13 @@ class KnownTokens:
     async def _store_revocations(self) -> None:
         for token_id, at in tuple(self._unstored.items()):
             await self._tokens.revoke(token_id, at)
-            self._unstored.pop(token_id, None)
+            self._heard(token_id)
             _log.info("stored that a token was revoked", token=token_id)
+
+    def _heard(self, token_id: str) -> None:
+        """The database has it. What was read of it before may still have the token as valid: that is read again."""
+        self._unstored.pop(token_id, None)
+        self._changes += 1
 
     def _as_revoked(self, token: Token) -> Token:
         at = self._unstored.get(token.token_id)

@@ -34,6 +34,19 @@ class Slow(FakeTokens):
         return found
 
 
+class Stalled(Slow):
+    """Stores a revocation when the test lets it, too."""
+
+    def __init__(self, *tokens: Token) -> None:
+        super().__init__(*tokens)
+        self.storing = asyncio.Event()
+
+    async def revoke(self, token_id: str, at: float) -> bool:
+        """Revoke it, late."""
+        await self.storing.wait()
+        return await super().revoke(token_id, at)
+
+
 async def settle() -> None:
     """Let all tasks do what they can do without the clock."""
     for _ in range(30):
@@ -84,6 +97,28 @@ async def test_what_is_done_here_holds_at_once_and_is_stored() -> None:
     assert not found.valid(clock.time())
     assert await known.revoke(ONE.token_id) is False
     assert await known.revoke("another") is False
+
+
+async def test_what_was_read_before_a_revocation_was_stored_is_read_again() -> None:
+    """A refresh that begins while it is being stored sees the token valid, and ends after nothing is left to store."""
+    clock, tokens = FakeClock(), Stalled(ONE)
+    tokens.gate.set()
+    known = KnownTokens(tokens, clock)
+    await known.refresh()
+    tokens.gate.clear()
+
+    revoking = asyncio.create_task(known.revoke(ONE.token_id))
+    await settle()
+    refreshing = asyncio.create_task(known.refresh())
+    await settle()
+    tokens.storing.set()
+    await revoking
+    tokens.gate.set()
+    await refreshing
+
+    found = known.find(ONE.token_id)
+    assert found is not None
+    assert not found.valid(clock.time())
 
 
 async def test_what_another_process_did_is_known_soon() -> None:
