@@ -104,6 +104,6 @@ def _write(lines: str) -> None:
     """Write to standard output, which is a socket of journald's, what it takes now."""
     with socket.fromfd(1, socket.AF_UNIX, socket.SOCK_STREAM) as stream:
         try:
-            stream.send(lines.encode(), socket.MSG_DONTWAIT)
+            stream.send(lines.encode(errors="replace"), socket.MSG_DONTWAIT)
         except BlockingIOError:
             return

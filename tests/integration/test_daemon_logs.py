@@ -30,9 +30,18 @@ except ZeroDivisionError as error:
 
 def lines(log_format: str, *, journal: bool = False, **variables: str) -> list[str]:
     """Return what a process logs."""
-    environ = {"FORMAT": log_format, "PATH": "/usr/bin", **({"JOURNAL": "1"} if journal else {}), **variables}
-    ran = subprocess.run([sys.executable, "-c", SCRIPT], env=environ, capture_output=True, text=True, check=True)
-    return ran.stderr.splitlines()
+    ours, theirs = socket.socketpair()  # as standard error is under journald
+    with ours, theirs:
+        run(log_format, theirs, **({"JOURNAL": "1"} if journal else {}), **variables)
+        theirs.close()
+        with ours.makefile() as found:
+            return found.read().splitlines()
+
+
+def run(log_format: str, stderr: socket.socket, **variables: str) -> None:
+    """Let a process log there."""
+    environ = {"FORMAT": log_format, "PATH": "/usr/bin", **variables}
+    subprocess.run([sys.executable, "-c", SCRIPT], env=environ, stderr=stderr, check=True, timeout=60)
 
 
 def test_a_plain_line_is_words_and_pairs() -> None:
@@ -64,6 +73,19 @@ def test_what_journald_does_not_take_is_a_line_with_its_priority() -> None:
 
     assert found[0].startswith("<4>warning exited instance=web-0")
     assert all(line.startswith("<3>") for line in found[1:])
+
+
+def test_a_journald_that_takes_nothing_is_not_waited_for() -> None:
+    """Neither for the entry nor for the line."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                theirs.send(b"x" * 1000)
+        theirs.setblocking(True)
+
+        run("plain", theirs, JOURNAL="1")
 
 
 def test_json_is_one_object_per_line() -> None:
