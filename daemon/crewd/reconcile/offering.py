@@ -23,7 +23,7 @@ import structlog
 from crewd.errors import StoreError
 from crewd.model.offer import Offer
 from crewd.reconcile.configurations import Configuration, Configurations
-from crewd.reconcile.port import Applied, ApplyFailed, ApplyResult, Clock, Renderer
+from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, ApplyResult, Clock, Renderer
 
 READ_SEC = 5.0
 AGAIN_SEC = 1.0
@@ -50,7 +50,10 @@ class Offering:
         except StoreError as error:
             return await self._without(f"cannot read the workers made over the API: {error}")
         self._missed.clear()
-        return _with_offers(await self.renderer.apply(offers_of(stored)), stored)
+        result = await self.renderer.apply(offers_of(stored))
+        if isinstance(result, ApplyRefused):
+            return replace(result, standing=self.rendered())
+        return _with_offers(result, stored)
 
     async def catch_up(self, reload: Callable[[], Awaitable[object]]) -> None:
         """For ever: where they could not be read, try until they can be, and then apply again."""

@@ -112,6 +112,8 @@ class ApplyRefused:
     """The configuration is wrong: one line per mistake. Nothing was changed."""
 
     problems: tuple[str, ...]
+    standing: bool = False
+    """The last good rendering is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ Rules:
 1. One method per event, each yields what is to be done. The loop does it in order and brings back what came of it.
 2. A supervisord that was taken over is never stopped, nor is one whose RPC version is not ours told to do anything.
 3. A broken configuration changes nothing: it ends the daemon only at its start, and only where no supervisord runs.
-   Where a source of it cannot be read now, a database that is away, the last good rendering is what is started.
+   Where a source of it cannot be read now, a database that is away, the last good rendering is what is started; an
+   external supervisord starts from that by itself, whatever the file says, and is waited for.
 4. An own supervisord that dies is started at once; one that dies again within STEADY_SEC is started ever more slowly.
 5. What is in force on the disk must be in force in supervisord: one that answers with another table is told again.
 6. One question whether a supervisord answers is under way at most, and its answer counts only where none is known of.
@@ -224,15 +225,19 @@ class Supervision:
             yield from self._tell(result)
         else:
             refused = isinstance(result, ApplyRefused)
-            standing = isinstance(result, ApplyFailed) and result.standing
             self.problems = result.problems if isinstance(result, ApplyRefused) else (result.message,)
-            if first and self.life is not Life.UP and not self.stopping and not standing:
+            if first and self.life is not Life.UP and not self.stopping and not self._goes_on(result):
                 yield Exit(EX_CONFIG if refused else EX_FAILED, self.problems)
                 return
             kept = "going on with the last good rendering" if first else "nothing was changed"
             yield from self._complain(f"configuration {'broken' if refused else 'not applied'}; {kept}")
         if not self.stopping:
             yield from self._after_apply()
+
+    def _goes_on(self, result: ApplyRefused | ApplyFailed) -> bool:
+        """Return whether there is something to go on with; where the file is wrong, only if another starts supervisord."""
+        external = self.wanted.owner is SupervisordOwner.EXTERNAL
+        return result.standing and (external or isinstance(result, ApplyFailed))
 
     def _after_apply(self) -> Actions:
         if self._again:

@@ -34,6 +34,7 @@ def test_boots() -> None:
         wait_status(box, DAEMON, "3 running")
 
         configure(box, BROKEN)
+        drop_in(box, SUPERVISORD, "ExecStartPre=/bin/sleep 3")  # the daemon is there first, and waits
         box.reboot()
         wait_status(box, DAEMON, "configuration not in force")
         wait_status(box, DAEMON, "3 running")

@@ -1,13 +1,14 @@
 """The applier: what is done where the workers made over the API can be read, and where they cannot."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from crewd.model.offer import Offer
 from crewd.reconcile.configurations import Configuration
 from crewd.reconcile.offering import Offering
-from crewd.reconcile.port import Applied, ApplyFailed
+from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused
 from crewd.testing import FakeClock, FakeConfigurations, FakeRenderer
 
 WEB = Configuration("web", '{"port":1}')
@@ -59,6 +60,15 @@ async def test_what_cannot_be_read_is_not_taken_for_empty() -> None:
     assert AWAY in result.message
     assert "cannot read the workers made over the API" in result.message
     assert world.renderer.applied == []
+
+
+@pytest.mark.parametrize("rendered", [True, False])
+async def test_of_a_wrong_file_it_is_told_whether_there_is_something_to_go_on_with(*, rendered: bool) -> None:
+    """The last good rendering."""
+    world = World(rendered=rendered)
+    world.renderer.result = ApplyRefused(("crew.yaml:1:1: is wrong",))
+
+    assert await world.offering.apply() == replace(world.renderer.result, standing=rendered)
 
 
 async def test_where_nothing_was_ever_rendered_the_file_alone_is_put_in_force() -> None:

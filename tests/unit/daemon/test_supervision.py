@@ -276,6 +276,24 @@ def test_a_source_that_is_away_at_the_start_keeps_nobody_waiting() -> None:
     assert "not in force, 1 problem" in one.words("")
 
 
+def test_beside_an_external_one_that_is_yet_to_come_a_broken_file_ends_nothing() -> None:
+    """At a boot both start at once, and that one starts from the last good rendering; without any, it ends."""
+    one = Supervision(EXTERNAL)
+    list(one.began())
+    list(one.absent())
+
+    assert done(one.applied(ApplyRefused(PROBLEMS, standing=True), None)) == [Notify(("READY=1",)), Look()]
+    list(one.found(VERSION, 0.0))
+    list(one.caught_up(VERSION.generation))
+    assert one.ready
+    assert "not in force, 2 problems" in one.words("")
+
+    none = Supervision(EXTERNAL)
+    list(none.began())
+    list(none.absent())
+    assert done(none.applied(ApplyRefused(PROBLEMS), None)) == [Exit(78, PROBLEMS)]
+
+
 def test_a_worker_that_is_left_out_is_said_loudly() -> None:
     """And one that is shadowed; the apply is a success all the same."""
     rulings = {
