@@ -235,7 +235,7 @@ class Supervision:
             yield from self._after_apply()
 
     def _goes_on(self, result: ApplyRefused | ApplyFailed) -> bool:
-        """Return whether there is something to go on with; a wrong file has that only where another starts supervisord."""
+        """Return whether there is something to go on with. If the file is wrong, another has to start supervisord."""
         external = self.wanted.owner is SupervisordOwner.EXTERNAL
         return result.standing and (external or isinstance(result, ApplyFailed))
 
