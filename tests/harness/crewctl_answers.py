@@ -78,7 +78,7 @@ def crew(*workers: dict[str, Any], **given: Any) -> dict[str, Any]:
         "next_cursor": None,
         "summary": {"workers": len(workers), "instances": statuses.total(), "by_status": dict(statuses)},
         "stale": False,
-        "daemon": {"version": __version__},
+        "daemon": {"version": __version__, "not_ready": []},
         "supervisord": {"up": True, "pid": 99, "generation": "00000001-abcdef", "mode": "fast", "mode_reason": ""},
         "configuration": {"in_force": True, "problems": [], "applied_at": AT, "drift": []},
         "recording": {"lag_events": 0, "trouble": ""},

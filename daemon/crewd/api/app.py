@@ -65,7 +65,8 @@ def application(
 ) -> tuple[FastAPI, tuple[Route, ...]]:
     """Return what answers whoever was let in, and the table that it is made of."""
     description = Description()
-    handlers, health = Handlers(ports, ending), Health(ports, listening)
+    health = Health(ports, listening)
+    handlers = Handlers(ports, ending, health.own_reasons)
     table = routes(
         handlers,
         ConfigurationHandlers(ports),

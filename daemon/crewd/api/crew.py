@@ -1,7 +1,7 @@
 """WORKER and the list of all: the crew as it is, and what is to be said of supervisord and of crewd itself."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,11 @@ def worker_status(statuses: Collection[Status]) -> Status:
 
 
 class CrewShapes:
-    """The shapes of the crew."""
+    """The shapes of the crew. ``not_ready``: why crewd itself is not ready, in sentences."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, not_ready: Callable[[], Sequence[str]] = tuple) -> None:
         self._ports = ports
+        self._not_ready = not_ready
         self._view = ports.view
         self._instances = Instances(ports.view)
 
@@ -140,7 +141,7 @@ class CrewShapes:
         supervision, version = view.supervision, view.supervision.version
         return {
             "stale": view.crew.stale,
-            "daemon": {"version": __version__},
+            "daemon": {"version": __version__, "not_ready": list(self._not_ready())},
             "supervisord": {
                 "up": view.supervisord_up,
                 "pid": None if version is None else version.pid,

@@ -1,6 +1,6 @@
 """The answers to what is asked under ``/api/v1``, one method each. What they take is what the route documents."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import Query
@@ -56,12 +56,12 @@ DOES: Mapping[Action, str] = {
 
 
 class Handlers:
-    """All of them."""
+    """All of them. ``not_ready``: what crewd itself is not ready for, in sentences."""
 
-    def __init__(self, ports: Ports, ending: Ending) -> None:
+    def __init__(self, ports: Ports, ending: Ending, not_ready: Callable[[], Sequence[str]]) -> None:
         self._ports = ports
         self._ending = ending
-        self._shapes = CrewShapes(ports)
+        self._shapes = CrewShapes(ports, not_ready)
         self._actions = Actions(ports, self._shapes, ending)
         self._logs = Logs(ports, ending)
         self._health = WorkerHealth(ports, self._shapes)

@@ -47,10 +47,14 @@ class Health:
             (view.supervisord_up, f"supervisord: {view.supervision.words('it is not there')}"),
             (bool(applied), f"the configuration is not in force{_counted(view.supervision.problems)}"),
             (not view.crew.stale or not view.supervisord_up, "the picture is not of now"),
-            (view.supervision.ready, "crewd has not caught up with the journal"),
             (recorded.open and not recorded.trouble, f"nothing is recorded: {recorded.trouble or 'not open yet'}"),
         )
-        return [*(why for fine, why in checks if not fine), *self._listening()]
+        return [*(why for fine, why in checks if not fine), *self.own_reasons()]
+
+    def own_reasons(self) -> list[str]:
+        """Return those of them that the answer to ``GET /workers`` tells nowhere else."""
+        caught_up = self._ports.view.supervision.ready
+        return [*([] if caught_up else ["crewd has not caught up with the journal"]), *self._listening()]
 
 
 def _counted(problems: Sequence[str]) -> str:

@@ -20,11 +20,12 @@ def headlines(answer: Members, screen: Screen) -> list[str]:
 
 
 def troubles(answer: Members) -> list[str]:
-    """Return what is wrong with the picture, the configuration in force, and the record of what happened.
+    """Return what is wrong with crewd itself, the picture, the configuration in force, and the record of what happened.
 
     Lines that begin with a blank go with the line above.
     """
     return [
+        *(f"crewd is not ready: {plain(reason)}" for reason in answer["daemon"].get("not_ready") or ()),
         *_picture(answer["stale"], answer["supervisord"]),
         *_configuration(answer["configuration"]),
         *_recording(answer["recording"]),

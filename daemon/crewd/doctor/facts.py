@@ -216,6 +216,8 @@ class Files:
     """Files that the configuration names and that hold secrets."""
     logs: tuple[str, ...] = ()
     """Directories that workers' output goes to."""
+    unreadable: tuple[str, ...] = ()
+    """Those of its keys and certificates that are there, and that the daemon may not read."""
 
 
 @dataclass(frozen=True, slots=True)

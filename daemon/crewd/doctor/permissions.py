@@ -45,6 +45,8 @@ def check_permissions(facts: Facts) -> Iterator[Finding]:
         yield from _parent(facts, path)
     for path in facts.files.secrets:
         yield from _secret(facts.files.entries, path)
+    for path in facts.files.unreadable:
+        yield _unreadable(facts, path)
 
 
 def _directories(facts: Facts) -> Iterable[_Ours]:
@@ -133,6 +135,13 @@ def _secret(entries: Mapping[str, Entry], path: str) -> Iterator[Finding]:
     if entry is not None and entry.kind is Kind.FILE and entry.mode & OTHERS:
         what = f"everybody may read it{_mode(entry)}, and there are secrets in it"
         yield warning(_AREA, "readable", what, path=path, remedy=f"chmod o= {path}")
+
+
+def _unreadable(facts: Facts, path: str) -> Finding:
+    what = f"crewd, which is uid {facts.daemon_uid}, may not read it, and so goes without"
+    group = min(facts.daemon_gids, default=facts.daemon_uid)
+    remedy = f"chgrp {group} {path}; chmod g+r {path}; who may enter the directories above it says namei -l {path}"
+    return problem(_AREA, "unreadable", what, path=path, remedy=remedy)
 
 
 def _operators(facts: Facts) -> int:

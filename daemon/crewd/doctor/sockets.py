@@ -17,6 +17,7 @@ DAEMON_MODES = (0o660, 0o666)
 def check_sockets(facts: Facts) -> Iterator[Finding]:
     """Look at both."""
     yield from _daemon(facts)
+    yield from _not_ready(facts)
     yield from _supervisord(facts)
     for socket in (facts.daemon_socket, facts.engine_socket):
         over = len(os.fsencode(socket.path)) - SOCKET_PATH_MOST
@@ -61,6 +62,15 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
     elif socket.reply is Reply.FOREIGN:
         what = f"what listens{_pid(facts.daemon_socket.listener)} is not crewd: {socket.words}"
         yield problem(_AREA, "daemon-foreign", what, path=socket.path, remedy=f"end it, then {start}")
+
+
+def _not_ready(facts: Facts) -> Iterator[Finding]:
+    """What ``/readyz`` says of the daemon itself; a file that it may not read is told by its place."""
+    reasons: list[str] = [] if facts.crew is None else (facts.crew.get("daemon") or {}).get("not_ready") or []
+    for reason in reasons:
+        if not any(path in reason for path in facts.files.unreadable):
+            remedy = "mend what it says: it is tried again by itself"
+            yield problem(_AREA, "not-ready", f"crewd is not ready: {reason}", path=facts.home.socket, remedy=remedy)
 
 
 def _supervisord(facts: Facts) -> Iterator[Finding]:

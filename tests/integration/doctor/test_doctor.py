@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ import pytest
 import crewd
 import crewd_supervisord
 from crewd.model.offer import Offer, encode
-from harness.crewctl import COMMAND, environ
+from harness.crewctl import COMMAND, crewctl, environ
 from harness.daemon import Daemon
 from harness.waiting import wait_for
 
@@ -409,6 +410,22 @@ def test_a_worker_that_was_given_up_is_found_and_a_supervisord_that_may_open_too
     assert any("LimitNOFILE=205" in (one["remedy"] or "") for one in bounded)
     assert (code, told(findings)) == (0, {("warning", "given-up")})
     assert findings[0]["remedy"].startswith("crewctl why bad-0")
+
+
+def test_a_daemon_that_cannot_listen_is_found() -> None:
+    """As its /readyz has it: why, and where; crewctl status says it too."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with Daemon(WORKERS, crewd={"listen": address}) as daemon:
+            daemon.start(file_listens=True)
+            daemon.wait_states(web_0="RUNNING", web_1="RUNNING")
+            wait_for(lambda: "cannot listen" in daemon.log(), what=daemon.log)
+            code, findings = doctor(daemon)
+            status = crewctl(Path(daemon.root), "status")
+
+    assert (code, told(findings)) == (1, {("problem", "not-ready")})
+    assert address in findings[0]["message"]
+    assert findings[0]["message"] in status.stdout
 
 
 def test_it_works_with_the_daemon_down_and_with_both_down() -> None:

@@ -159,3 +159,28 @@ def test_a_configuration_that_is_wrong_is_found_and_one_that_is_not_applied(box:
     assert changed == (0, {("warning", "not-applied")})
     assert told(wrong) == (1, {("problem", "configuration")})
     assert wrong[1][0]["line"] == 3
+
+
+def test_keys_that_the_daemon_may_not_read_are_found(box: Box) -> None:
+    """Root may, and so crewd check says nothing; the status says what comes of it. Mended as is told, all is well."""
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout tls.key -out tls.pem 2>/dev/null"
+    box.run("sh", "-c", f"cd /etc/crewd && umask 077 && {make} && openssl rand -hex 32 >ci.secret")
+    hmac = "hmac_keys: {ci: {secret_file: /etc/crewd/ci.secret, role: viewer}}"
+    tls = "tls: {certificate: /etc/crewd/tls.pem, key: /etc/crewd/tls.key}"
+    configure(box, CREW.replace("{listen: none}", f"{{listen: '127.0.0.1:3443', {tls}, {hmac}}}"))
+    box.run("systemctl", "restart", DAEMON)
+    wait_status(box, DAEMON, "): 2 running")
+    wait_for(lambda: "not ready" in box.out("crewctl", "status"), 30.0, "the daemon's trouble with its key")
+    found = doctor(box)
+    for one in found[1]:
+        box.run("sh", "-c", one["remedy"].rpartition(";")[0])
+    wait_for(lambda: "not ready" not in box.out("crewctl", "status"), 30.0, "an end of that trouble")
+    mended = doctor(box)
+    configure(box, CREW)
+    box.run("systemctl", "restart", DAEMON)
+
+    assert told(found) == (1, {("problem", "unreadable")})
+    assert sorted(one["path"] for one in found[1]) == [
+        f"/etc/crewd/{name}" for name in ("ci.secret", "tls.key", "tls.pem")
+    ]
+    assert mended == (0, [])

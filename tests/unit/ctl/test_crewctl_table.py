@@ -147,9 +147,10 @@ def test_the_crew_is_summed_up_in_one_line() -> None:
 
 
 def test_what_is_wrong_with_crewd_comes_first() -> None:
-    """A stale picture, a configuration that is not in force, drift, trouble with recording: each with its cause."""
+    """A port, a stale picture, a configuration that is not in force, drift, recording: each with its cause."""
     answer = crew(
         worker(instance("a-0")),
+        daemon={"version": "1.2.3", "not_ready": ["127.0.0.1:3000 is taken"]},
         stale=True,
         supervisord={"up": False, "words": "last known: 1 running"},
         configuration={
@@ -162,6 +163,7 @@ def test_what_is_wrong_with_crewd_comes_first() -> None:
     )
 
     assert headlines(answer, PIPE) == [
+        "▲ crewd is not ready: 127.0.0.1:3000 is taken",
         "▲ supervisord is not there: this is the last known state (last known: 1 running)",
         "▲ the configuration is not in force:",
         "    f:1:2: x: no",

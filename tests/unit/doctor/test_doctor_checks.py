@@ -58,7 +58,7 @@ VERSION: dict[str, Any] = {
     "journal": {"sequence": 7, "lost": 0, "discarded_bytes": 0, "bytes": 1000, "error": None},
 }
 CREW: dict[str, Any] = {
-    "daemon": {"version": "1.2.3"},
+    "daemon": {"version": "1.2.3", "not_ready": []},
     "configuration": {"in_force": True, "problems": [], "drift": []},
     "recording": {"lag_events": 0, "trouble": ""},
 }
@@ -165,6 +165,13 @@ def users_but(entry: Entry) -> Facts:
     return replace(facts, files=replace(facts.files, entries={**facts.files.entries, entry.path: entry}))
 
 
+def unreadable(path: str, **given: Any) -> Facts:
+    """Return a healthy installation in which the daemon may not read a file."""
+    facts = healthy(**given)
+    return replace(facts, files=replace(facts.files, unreadable=(path,)))
+
+
+NO_TLS = "cannot speak TLS with /etc/tls/crewd.pem and /etc/tls/key.pem: Permission denied"
 PLACE = Problem(HOME.config, 3, 5, "workers.web", "is odd")
 NOBODY_THERE = Socket(HOME.socket, Reply.MISSING)
 OLD = Code("1.2.3", "fedcba9876543210", CODE.directory, "3.11.2")
@@ -180,6 +187,13 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "supervisor",
     ),
     "daemon-version": (crew(daemon={"version": "1.2.2"}), "warning", "daemon-code"),
+    "not-ready": (crew(daemon={"version": "1.2.3", "not_ready": [NO_TLS]}), "problem", "not-ready"),
+    "unreadable": (unreadable("/etc/tls/key.pem"), "problem", "unreadable"),
+    "unreadable, and so not ready": (
+        unreadable("/etc/tls/key.pem", crew={**CREW, "daemon": {"version": "1.2.3", "not_ready": [NO_TLS]}}),
+        "problem",
+        "unreadable",
+    ),
     "daemon-of-old": (crew(daemon=None), "warning", "daemon-code"),
     "daemon-code": (healthy(installed=replace(INSTALLED, changed_at=NOW)), "warning", "daemon-code"),
     "database-newer": (healthy(database=Database("database x", "0003")), "problem", "database-newer"),

@@ -118,6 +118,8 @@ class Daemon(TypedDict):
     """The daemon that answers."""
 
     version: str
+    not_ready: list[str]
+    """Why it is not ready, as ``/readyz`` says it, as far as no other member of this answer tells."""
 
 
 @shape
@@ -232,7 +234,7 @@ WORKERS = Answer(
         "next_cursor": None,
         "summary": {"workers": 1, "instances": 1, "by_status": {"running": 1}},
         "stale": False,
-        "daemon": {"version": "0.1.0"},
+        "daemon": {"version": "0.1.0", "not_ready": []},
         "supervisord": {
             "up": True,
             "pid": 4200,

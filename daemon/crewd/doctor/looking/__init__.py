@@ -7,8 +7,8 @@ from pathlib import Path
 
 from crewd.doctor.facts import Configuration, Facts, Installed, Members, Reply, Socket, Unseen
 from crewd.doctor.finding import Area
-from crewd.doctor.looking.configuration import logs_of, look_at_database, rehearse, secrets_of
-from crewd.doctor.looking.files import Looked, look_at_files
+from crewd.doctor.looking.configuration import keys_of, logs_of, look_at_database, rehearse, secrets_of
+from crewd.doctor.looking.files import Looked, look_at_files, unreadable
 from crewd.doctor.looking.installed import look_at_what_is_installed
 from crewd.doctor.looking.machine import look_at_clock, look_at_limits
 from crewd.doctor.looking.processes import configuration_of, groups_of, holder, knock, strays, supervisords
@@ -47,6 +47,7 @@ def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
     configuration = _configuration(path, home, looker, engine_uid, unseen)
     spec = None if configuration is None else configuration.spec
     installed = look_at_what_is_installed()
+    daemon_gids = groups_of(daemon.listener, daemon_uid)
     files, looked = look_at_files(home, path, _code(installed), tuple(secrets_of(path, spec)), logs_of(spec))
     running = tuple(dict.fromkeys(pid for pid in (engine.listener.pid if engine.listener else 0,) if pid))
     found = supervisords(home.supervisord_conf)
@@ -56,8 +57,8 @@ def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
         looker,
         engine_uid,
         daemon_uid,
-        groups_of(daemon.listener, daemon_uid),
-        files,
+        daemon_gids,
+        replace(files, unreadable=tuple(unreadable(keys_of(spec), daemon_uid, daemon_gids))),
         daemon,
         engine,
         installed,

@@ -57,6 +57,15 @@ def secrets_of(source: str, spec: CrewSpec | None) -> Iterator[str]:
             yield worker.environment_file.removeprefix("-")
 
 
+def keys_of(spec: CrewSpec | None) -> Iterator[str]:
+    """Yield the files with keys and certificates, which the daemon reads itself."""
+    if spec is None:
+        return
+    if (tls := spec.daemon.tls) is not None:
+        yield from (path for path in (tls.certificate, tls.key, tls.client_ca) if path is not None)
+    yield from (key.secret_file for key in spec.daemon.hmac_keys.values())
+
+
 def logs_of(spec: CrewSpec | None) -> Iterator[str]:
     """Yield the directories that workers' output goes to, where that is not crewd's own."""
     for worker in spec.workers.values() if spec is not None else ():

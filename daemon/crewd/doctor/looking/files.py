@@ -1,8 +1,9 @@
-"""What lies where: owners and modes of everything that has a place, links not followed."""
+"""What lies where: owners and modes of everything that has a place, links not followed; and what is closed to whom."""
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import subprocess
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from crewd.config.loading import DROP_INS
@@ -72,6 +73,25 @@ def look_at_files(
         looked.entries, configuration, tuple(one for one in parents if one not in inside), trusted, tuple(secrets), logs
     )
     return files, looked
+
+
+def unreadable(paths: Iterable[str], uid: int, gids: Collection[int]) -> Iterator[str]:
+    """Yield those that are there and that such a process may not read, as far as root asks.
+
+    It is the kernel that is asked: directories above them count, as do links and access lists.
+    """
+    if os.geteuid() != 0 or uid == 0:
+        return
+    for path in paths:
+        if os.path.exists(path) and not _may_read(path, uid, gids):  # noqa: PTH110 - as above
+            yield path
+
+
+def _may_read(path: str, uid: int, gids: Collection[int]) -> bool:
+    asked = subprocess.run(
+        ["test", "-r", path], check=False, cwd="/", user=uid, group=min(gids, default=uid), extra_groups=list(gids)
+    )
+    return asked.returncode == 0
 
 
 def _trusted(home: Home, looked: Looked, code: Iterable[str]) -> Iterator[str]:

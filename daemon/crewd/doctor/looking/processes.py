@@ -4,6 +4,7 @@ import os
 import pwd
 import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -39,7 +40,7 @@ def started_at(pid: int) -> float:
     fields = _stat(pid)
     if not fields:
         return 0.0
-    boot = next((int(line.split()[1]) for line in _read("/proc/stat").splitlines() if line.startswith(b"btime ")), 0)
+    boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)  # btime of /proc/stat is of whole seconds
     return boot + int(fields[19]) / TICKS_PER_SEC
 
 
