@@ -1,5 +1,7 @@
 """What crewd relies on where workers made over the API are stored: one suite for the fake, SQLite and PostgreSQL."""
 
+import asyncio
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,10 +13,11 @@ import pytest
 from crewd.errors import StoreError
 from crewd.model.home import Home
 from crewd.reconcile.configurations import Configuration, Configurations
-from crewd.store import store_of
+from crewd.store import SqlStore, store_of
 from crewd.store.choice import database_of
 from crewd.store.configurations import SqlConfigurations
 from crewd.store.migrate import migrate
+from crewd.store.sqlite import SQLite
 from crewd.testing import FakeConfigurations
 from harness.postgres import Postgres, postgres  # noqa: F401 - a fixture
 
@@ -121,6 +124,36 @@ async def test_they_can_be_read_before_there_are_tables(kind: str, request: Any,
         assert before == ()
         assert await shelf.all() == (WEB,)
     finally:
+        await store.close()
+
+
+class MadeSlowly(SQLite):
+    """A database that whoever comes first has not made yet when somebody else looks."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, 5.0)
+        self.coming, self.made = threading.Event(), threading.Event()
+
+    def prepare(self) -> None:
+        """Make it; the first one waits."""
+        if not self.coming.is_set():
+            self.coming.set()
+            self.made.wait(10)
+        super().prepare()
+
+
+async def test_they_can_be_read_while_the_database_is_being_made(tmp_path: Path) -> None:
+    """On a new machine the recorder opens it as the first apply reads: a file that is not there yet is no trouble."""
+    database = MadeSlowly(f"{tmp_path}/lib/crewd.db")
+    store = SqlStore(database)
+    opening = asyncio.create_task(store.open())
+    try:
+        await asyncio.to_thread(database.coming.wait)
+
+        assert await SqlConfigurations(store).all() == ()
+    finally:
+        database.made.set()
+        await opening
         await store.close()
 
 

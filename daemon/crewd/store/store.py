@@ -103,10 +103,9 @@ class SqlStore:
             is_behind(_revision(connection), self._database.name)  # raises where a newer crewd wrote it
             return work(connection)
 
-        if self._reader is None:
-            self._reader = Seat(self._database, Role.READER)
-            return await self._reader.call_anew("read", looked, self._deadline_sec)
-        return await self._reader.call("read", looked, self._deadline_sec)
+        self._reader = self._reader or Seat(self._database, Role.READER)
+        call = self._reader.call if self._is_open else self._reader.call_anew  # nobody else may have made it by now
+        return await call("read", looked, self._deadline_sec)
 
     async def write(self, work: Work[T]) -> T:
         """Do it on the connection that writes, in its turn."""
