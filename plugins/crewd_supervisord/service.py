@@ -13,7 +13,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from supervisor import events
-from supervisor.states import STOPPED_STATES, SupervisorStates
+from supervisor.states import ProcessStates, SupervisorStates
 
 GIVEN = (
     "NOTIFY_SOCKET",
@@ -57,7 +57,7 @@ def _stopping(supervisord: Any) -> str:
 
 def _status(supervisord: Any) -> str:
     processes = [one for group in supervisord.process_groups.values() for one in group.processes.values()]
-    running = sum(process.state not in STOPPED_STATES for process in processes)
+    running = sum(process.state == ProcessStates.RUNNING for process in processes)
     return f"STATUS={running} of {len(processes)} programs running"
 
 

@@ -3,18 +3,23 @@
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from crewd.model.spec import RestartPolicy
 from harness import ENGINE_EDITIONS, Program, Supervisord, wait_for
 from harness.daemon import NotifySocket
 from harness.editions import Edition
 from harness.processes import environment_of
+from harness.sabotage import PLUGINS, saboteur
+from harness.waiting import stays
 
 SLEEP = Program("web-0", ("/bin/sleep", "1000"))
 GIVEN = {"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1", "INVOCATION_ID": "f00", "JOURNAL_STREAM": "8:1"}
+EVERY_SEC = 5.0
 BEAT_SEC = 15.0
 DEAF_JOURNALD = """
 import os, socket, sys
@@ -57,6 +62,35 @@ def test_the_manager_hears_of_a_life(edition: Edition, manager: NotifySocket) ->
         server.stop()
 
     assert manager.said() == ["READY", "READY", "STOPPING"]
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_the_status_counts_what_runs_alone(edition: Edition, manager: NotifySocket) -> None:
+    """Not what waits for its next start."""
+    waiting = Program("waiting-0", ("/bin/false",), RestartPolicy(restart_sec=1000.0))
+    with Supervisord(edition, [SLEEP, waiting], environment={"NOTIFY_SOCKET": manager.path}) as server:
+        server.wait_state("waiting-0", "BACKOFF")
+        beats = manager.beats()
+        wait_for(lambda: manager.beats() > beats, BEAT_SEC, manager.lines)
+
+    assert manager.status() == "1 of 2 programs running"
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])
+def test_a_loop_that_stands_still_feeds_no_watchdog(edition: Edition, manager: NotifySocket, tmp_path: Path) -> None:
+    """Though the process lives, and its other threads: nothing beats in the place of the main one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    environment = {"NOTIFY_SOCKET": manager.path}
+    with Supervisord(edition, start=False, python_path=[PLUGINS], environment=environment) as server:
+        server.boot([SLEEP], [saboteur()])
+        stalling = threading.Thread(target=server.rpc.saboteur.stall, args=(str(pipe),))
+        stalling.start()
+        with pipe.open("w"):  # returns as the other end is opened
+            beats = manager.beats()
+            assert stays(lambda: manager.beats() == beats, EVERY_SEC + 2.0)
+        wait_for(lambda: manager.beats() > beats, BEAT_SEC, manager.lines)
+        stalling.join()
 
 
 @pytest.mark.parametrize("edition", ENGINE_EDITIONS[:1])

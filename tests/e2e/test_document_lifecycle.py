@@ -10,6 +10,7 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.documents import LIFECYCLE, examples
+from harness.prometheus import free_port
 from harness.waiting import wait_for
 
 HOST = "http://localhost:3000"
@@ -22,32 +23,51 @@ SECTIONS: dict[str, Any] = {
 }
 
 
+class Listening(Daemon):
+    """One that can be reached over TCP, where the document's reader reaches it."""
+
+    def __init__(self, *given: Any, **sections: Any) -> None:
+        super().__init__(*given, **sections)
+        self.address = f"127.0.0.1:{free_port()}"
+
+    def listen(self) -> None:
+        """Start it, and wait until it can be reached."""
+        listens = f"listening on={self.address}"
+        before = self.log().count(listens)
+        self.start(environ={"CREWD_LISTEN": self.address})
+        wait_for(lambda: self.log().count(listens) > before, what=self.log)
+
+
 @pytest.fixture
-def daemon() -> Iterator[Daemon]:
+def daemon() -> Iterator[Listening]:
     """A daemon with a worker of the file, worker-2, and a command for those that have none."""
-    with Daemon({"worker-2": {"command": ["sleep", "1000"]}}, **SECTIONS) as running:
-        running.start()
-        wait_for(lambda: os.path.exists(running.home.socket), what=running.log)
+    with Listening({"worker-2": {"command": ["sleep", "1000"]}}, **SECTIONS) as running:
+        running.listen()
         yield running
 
 
-def run(daemon: Daemon, example: str) -> str:
+def run(daemon: Listening, example: str) -> str:
     """Run an example in a shell, as its reader does; return what it prints."""
     assert HOST in example
-    command = example.replace("curl", f"curl -sS --unix-socket {daemon.home.socket}").replace(HOST, "http://localhost")
-    ended = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        ["bash", "-euc", example.replace(HOST, f"http://{daemon.address}")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
-def data(daemon: Daemon, example: str) -> Any:
+def data(daemon: Listening, example: str) -> Any:
     """Return the data of what it prints."""
     answer = json.loads(run(daemon, example))
     assert answer["success"] is True, answer
     return answer["data"]
 
 
-def test_a_worker_lives_as_the_document_says(daemon: Daemon) -> None:
+def test_a_worker_lives_as_the_document_says(daemon: Listening) -> None:
     """Created, started by itself, looked at, read, restarted with another; each field has come through."""
     created = data(daemon, CREATE)
     given = json.loads(CREATE.partition("-d '")[2].rpartition("'")[0])
@@ -71,13 +91,12 @@ def _all_are_others(now: Mapping[str, int], before: Mapping[str, int]) -> bool:
     return now.keys() == before.keys() and not set(now.values()) & set(before.values())
 
 
-def test_it_is_there_after_a_restart_of_everything(daemon: Daemon) -> None:
+def test_it_is_there_after_a_restart_of_everything(daemon: Listening) -> None:
     """auto_start: a new daemon, a new supervisord, and nobody has to ask for it."""
     data(daemon, CREATE)
     daemon.wait_states(worker_1_0="RUNNING", worker_2_0="RUNNING")
     assert daemon.stop() == 0
-    daemon.start()
+    daemon.listen()
 
     daemon.wait_states(worker_1_0="RUNNING", worker_2_0="RUNNING")
-    wait_for(lambda: os.path.exists(daemon.home.socket), what=daemon.log)
     assert data(daemon, STATUS)["instances"][0]["pid"] == daemon.pids()["worker-1-0"]

@@ -6,6 +6,7 @@ set: ``crewd_supervisord.journal:SEGMENT_BYTES=4096``, separated by commas.
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 ALWAYS = 1_000_000_000
@@ -57,6 +58,11 @@ class Saboteur:
     def calls(self) -> int:
         """Return how often what is watched was called."""
         return self._calls
+
+    def stall(self, pipe: str) -> bool:
+        """Hold the main thread up, and it alone, until whoever writes to a named pipe closes it."""
+        Path(pipe).read_bytes()
+        return True
 
     def struck(self) -> int:
         """Return how often something was made to raise since the last mending."""
