@@ -16,7 +16,6 @@ from crewd.model.spec import RestartPolicy
 from crewd.reconcile.crew import Crew
 from crewd.reconcile.port import RPC_VERSION, Batch, EngineAbsent, EngineFault
 from crewd.supervisord.client import Client
-from crewd.supervisord.journal import read_all
 from crewd.testing import FakeSupervisord, fake_table
 from harness.editions import ENGINE_EDITIONS, Edition
 from harness.programs import Program
@@ -98,7 +97,7 @@ class Real:
         return self.server.write([Program(name, WAITS, self._policy) for name in instances]).name
 
     def lines(self) -> list[tuple[str, Event]]:
-        return read_all(self.server.home.journal)
+        return [(entry.generation, entry.event) for entry in self.server.journal()]
 
     def die(self) -> None:
         self.server.kill()

@@ -19,7 +19,7 @@ from crewd.errors import TargetError
 from crewd.model.facts import Event
 from crewd.model.home import Home
 from crewd.supervisord.client import Client
-from crewd.supervisord.journal import read_all
+from harness.journal import read
 from harness.nursery import Nursery
 from harness.waiting import wait_for
 
@@ -204,4 +204,4 @@ class Daemon:
 
     def journal(self) -> list[tuple[str, Event]]:
         """Return the whole journal."""
-        return read_all(self.home.journal)
+        return [(entry.generation, entry.event) for entry in read(self.home.journal)]

@@ -13,7 +13,6 @@ from math import ceil
 from crewd.model.spec import JournalSync, KillMode, Loop, RestartMode, RestartPolicy
 from crewd.model.table import Entry, Table
 
-NO_ENVIRONMENT: Mapping[str, str] = {}
 AUTORESTART = {RestartMode.NO: "false", RestartMode.ALWAYS: "true"}
 KILL_OPTIONS = {
     KillMode.MIXED: ("false", "true"),

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from crewd.model import journal_line
 from crewd.model.facts import Event, Fact, Removed, SegmentOpened
 from crewd.reconcile.port import Batch, Position
-from crewd.supervisord.journal import Journal, read_all
+from crewd.supervisord.journal import Journal
 
 FIRST, SECOND = "00000001-abcdef", "00000002-abcdef"
 PATIENCE_SEC = 5.0
@@ -259,22 +259,6 @@ async def test_what_was_acknowledged_may_vanish(tmp_path: Path) -> None:
         shutil.rmtree(writer.directory / FIRST)
         writer.write(Removed("a-0"))
         await reader.until((FIRST, 1), (SECOND, 1), (SECOND, 2))
-
-
-def test_all_of_a_journal_can_be_read(tmp_path: Path) -> None:
-    """In order, torn lines left out."""
-    writer = Writer(tmp_path)
-    writer.open(FIRST)
-    writer.raw(writer.line(Removed("a-0"))[:-5])
-    writer.open(SECOND, fresh=True)
-    writer.write(Removed("b-0"))
-
-    assert [(of, event.sequence) for of, event in read_all(str(writer.directory))] == [
-        (FIRST, 1),
-        (SECOND, 1),
-        (SECOND, 2),
-    ]
-    assert read_all(str(tmp_path / "nowhere")) == []
 
 
 async def test_it_begins_behind_the_place_that_it_is_told(tmp_path: Path) -> None:

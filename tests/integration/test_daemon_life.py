@@ -65,7 +65,7 @@ def test_the_service_manager_hears_how_it_is(daemon: Daemon) -> None:
     assert any(line.startswith("MONOTONIC_USEC=") for line in reloading)
 
 
-def test_the_watchdog_is_fed_by_the_loop_alone(daemon: Daemon) -> None:
+def test_the_watchdog_is_fed_as_long_as_the_process_goes_on(daemon: Daemon) -> None:
     """Three times per interval; never while the process stands still."""
     daemon.start(environ={"WATCHDOG_USEC": "600000"})
     fed = daemon.notified.beats()

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from crewd import __version__
+from crewd.man import PAGES
 from harness import installation
 from harness.builds import CHECKOUT
 from harness.installation import PYTHON
 
+PACKAGING = CHECKOUT / "packaging"
+CARRIED = ("completions", "man", "systemd", "prometheus", "grafana")
+"""Folders of ``packaging`` that an installation needs; what makes them is left out."""
 CREW = "workers: {web: {command: [sleep, '1000'], instances: 2}}\n"
 pytestmark = pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="the system has no python3 of its own")
 
@@ -38,6 +42,33 @@ def test_it_holds_all_that_it_needs(environment: Path, tmp_path: Path) -> None:
     assert crewd(environment, "check", home=tmp_path).endswith("2 instances: ok\n")
     assert "[program:web-1]" in crewd(environment, "render", home=tmp_path)
     assert [file for file in environment.rglob("*.pth") if str(CHECKOUT) in file.read_text()] == []
+
+
+def test_all_code_comes_with_it(environment: Path) -> None:
+    """Of the three packages, and the template that supervisord's configuration is made of."""
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    for tree, package in (("daemon", "crewd"), ("plugins", "crewd_supervisord"), ("plugins", "crewd_plugins")):
+        for file in (CHECKOUT / tree / package).rglob("*.py"):
+            assert (packages / file.relative_to(CHECKOUT / tree)).read_bytes() == file.read_bytes()
+    template = "supervisord.conf.j2"
+    assert (packages / "crewd/supervisord" / template).read_bytes() == (CHECKOUT / template).read_bytes()
+
+
+@pytest.mark.parametrize("folder", CARRIED)
+def test_what_else_an_installation_needs_comes_with_it(environment: Path, folder: str) -> None:
+    """Each file as it is, whatever its name is there."""
+    places = (environment / "share", *environment.glob("lib/python3*/site-packages/crewd"))
+    carried = {one.read_bytes() for place in places for one in place.rglob("*") if one.is_file()}
+    files = [one for one in (PACKAGING / folder).rglob("*") if one.is_file() and one.suffix not in {".py", ".pyc"}]
+
+    assert files
+    assert not [str(one) for one in files if one.read_bytes() not in carried]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_man_finds_its_pages(environment: Path, page: str) -> None:
+    """In the folder of their section, below the prefix."""
+    assert (environment / f"share/man/man{page[-1]}/{page}").is_file()
 
 
 def test_its_units_run_the_environment_that_it_is_in(environment: Path, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ UNIT = "crewd-supervisord.service"
 UNIT_STOP_SEC = 90
 UNIT_NOFILE = 524_288
 """What the unit says itself."""
-STOP_SLACK_SEC = 15
-"""What a graceful stop may take beyond the workers' own timeouts: longer than the daemon gives it."""
+UNIT_SLACK_SEC = 15
+"""What systemd gives a graceful stop beyond the workers' own timeouts: more than the daemon, by its STOP_SLACK_SEC."""
 PLACES = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 RELOAD_SEC = 30.0
 
@@ -28,7 +28,7 @@ _DROP_IN = Path(f"/run/systemd/system/{UNIT}.d/50-crew.conf")
 
 def needed(spec: CrewSpec) -> str:
     """Return the drop-in's text; empty where the unit's own values do."""
-    stop_sec = longest_stop_sec(spec) + STOP_SLACK_SEC
+    stop_sec = longest_stop_sec(spec) + UNIT_SLACK_SEC
     programs = sum(worker.instances for worker in spec.workers.values()) + len(spec.engine.eventlisteners)
     descriptors = 5 * programs + 200  # as minfds in the template
     lines: list[str] = []

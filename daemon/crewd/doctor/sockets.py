@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from crewd.doctor.facts import Facts, Reply
+from crewd.doctor.facts import Facts, Members, Reply
 from crewd.doctor.finding import Area, Finding, problem, warning
 from crewd.model.home import SOCKET_PATH_MOST
 
@@ -66,8 +66,8 @@ def _daemon(facts: Facts) -> Iterator[Finding]:
 
 def _not_ready(facts: Facts) -> Iterator[Finding]:
     """What ``/readyz`` says of the daemon itself; a file that it may not read is told by its place."""
-    reasons: list[str] = [] if facts.crew is None else (facts.crew.get("daemon") or {}).get("not_ready") or []
-    for reason in reasons:
+    daemon: Members = {} if facts.crew is None else facts.crew.get("daemon") or {}
+    for reason in daemon.get("not_ready") or ():
         if not any(path in reason for path in facts.files.unreadable):
             remedy = "mend what it says: it is tried again by itself"
             yield problem(_AREA, "not-ready", f"crewd is not ready: {reason}", path=facts.home.socket, remedy=remedy)

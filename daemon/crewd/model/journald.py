@@ -5,6 +5,8 @@ Rules:
 1. Every value goes in the form with a length before it: no text can end its field and begin another.
 2. A field's name is made of what may stand in one, and begins with letters of ours: nobody can name a trusted field.
 3. A value that is too long is cut, so that an entry of ours fits into a datagram.
+4. Nothing is looked at or sent here. The daemon and the engine each do so themselves: the engine imports no more of
+   crewd than ``model`` and ``policy``, which do no I/O.
 """
 
 import re

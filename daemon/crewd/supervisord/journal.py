@@ -62,15 +62,6 @@ def segments(directory: str) -> list[Segment]:
     return sorted(found)
 
 
-def read_all(directory: str) -> list[tuple[str, Event]]:
-    """Return every event of every segment with its generation, oldest first; torn lines are left out."""
-    return [
-        (segment.generation, event)
-        for segment in segments(directory)
-        for event, _ in _decoded(segment.path(directory).read_bytes().split(b"\n")[:-1], segment)
-    ]
-
-
 class Journal:
     """The follower. Implements ``reconcile.port.Journal``."""
 

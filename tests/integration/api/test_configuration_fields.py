@@ -37,7 +37,6 @@ DEAF = 'trap "" TERM; echo > $PROBES/$CREWD_INSTANCE; while :; do sleep 0.05; do
 PARENT = "sleep 900 & echo $! > $PROBES/$CREWD_INSTANCE; wait"
 SHOUT = "i=0; while [ $i -lt 300 ]; do echo 0123456789 0123456789; i=$((i+1)); done; exec sleep 1000"
 SHOUT_ERR = f"exec >&2; {SHOUT}"
-ONCE = {"restart": "no"}
 GIVEN_UP = {"start_limit_interval_sec": "infinity", "restart_sec": 0}
 
 

@@ -15,6 +15,15 @@ from harness.waiting import wait_for
 pytestmark = pytest.mark.skipif(bool(systemd_box.missing()), reason=systemd_box.missing())
 
 DAEMON, SUPERVISORD = "crewd.service", "crewd-supervisord.service"
+BACK = {
+    "Restart": "on-failure",
+    "RestartUSec": "1s",
+    "RestartPreventExitStatus": "78",
+    "StartLimitIntervalUSec": "1min",
+    "StartLimitBurst": "10",
+}
+OUT_OF_MEMORY = {DAEMON: ("100", "stop"), SUPERVISORD: ("0", "continue")}
+"""OOMScoreAdjust, which workers inherit, and OOMPolicy."""
 UNITS = (DAEMON, SUPERVISORD, "crewd-apply.socket", "crewd-apply@.service", "crewd.target")
 FOLDER = "/usr/lib/systemd/system"
 INSTANCES = 50
@@ -87,6 +96,20 @@ def test_systemd_finds_nothing_to_say_of_the_units(box: Box) -> None:
 
     assert said.stdout + said.stderr == ""
     assert all("Overall exposure level" in one.stdout for one in exposed)
+
+
+@pytest.mark.parametrize("unit", [DAEMON, SUPERVISORD])
+def test_what_fails_is_started_again_and_what_cannot_work_is_not(box: Box, unit: str) -> None:
+    """After a second, ten times in a minute, but never on a configuration that is wrong."""
+    assert {name: shown(box, unit, name) for name in BACK} == BACK
+
+
+@pytest.mark.parametrize("unit", OUT_OF_MEMORY)
+def test_where_memory_is_short_workers_are_no_reason_to_end_supervisord(box: Box, unit: str) -> None:
+    """The daemon goes before supervisord and its workers, of which one that the kernel kills ends alone."""
+    score = box.out("cat", f"/proc/{main_pid(box, unit)}/oom_score_adj")
+
+    assert (score, shown(box, unit, "OOMPolicy")) == OUT_OF_MEMORY[unit]
 
 
 def test_everything_belongs_to_whom_it_should(box: Box) -> None:
@@ -187,7 +210,7 @@ def test_a_supervisord_that_is_killed_is_back_with_all_workers(box: Box) -> None
     assert main_pid(box, DAEMON) == daemon
 
 
-def test_a_loop_that_stands_still_is_killed_and_back(box: Box) -> None:
+def test_a_process_that_stands_still_is_killed_and_back(box: Box) -> None:
     """Each of the two by its watchdog."""
     drop_in(box, DAEMON, "WatchdogSec=3s")
     drop_in(box, SUPERVISORD, "WatchdogSec=12s")

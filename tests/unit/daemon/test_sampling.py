@@ -43,7 +43,7 @@ class Watched:
         """Move the clock, and let what follows happen."""
         self.clock.advance(seconds)
         for _ in range(20):
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ from crewd.ctl import exits
 from crewd.man import PAGES
 from crewd.man.commands import below, called, closing
 from crewd.man.roff import Page, prose
+from harness.builds import CHECKOUT
 
-ROOT = Path(__file__).parents[1]
-MAN = ROOT / "packaging/man"
+MAN = CHECKOUT / "packaging/man"
 
 needs_man = pytest.mark.skipif(shutil.which("man") is None, reason="man-db is not installed")
 
