@@ -138,6 +138,7 @@ class CrewShapes:
     def _surroundings(self) -> dict[str, Any]:
         view = self._view
         supervision, version = view.supervision, view.supervision.version
+        recorded = view.recorder.recorded
         return {
             "stale": view.crew.stale,
             "daemon": {"version": __version__},
@@ -155,7 +156,11 @@ class CrewShapes:
                 "applied_at": iso(view.applies.at),
                 "drift": list(self._ports.drift()),
             },
-            "recording": {"lag_events": view.lag(), "trouble": view.recorder.recorded.trouble},
+            "recording": {
+                "lag_events": view.lag(),
+                "trouble": recorded.trouble,
+                "tables_version": self._ports.tables_version if recorded.open else None,
+            },
             "sampled_at": iso(view.usages.at),
         }
 

@@ -1,9 +1,12 @@
 """What lies where: owners and modes of everything that has a place, links not followed."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from crewd.config.loading import DROP_INS
 from crewd.doctor.facts import Entry, Files, Kind, Unseen
@@ -72,6 +75,15 @@ def look_at_files(
         looked.entries, configuration, tuple(one for one in parents if one not in inside), trusted, tuple(secrets), logs
     )
     return files, looked
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file that may be another user's: no link, and nothing that would have one wait. Raises OSError."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no file", path)
+        yield file
 
 
 def _trusted(home: Home, looked: Looked, code: Iterable[str]) -> Iterator[str]:
