@@ -51,7 +51,7 @@ T = TypeVar("T")
     "--config",
     type=click.Path(),
     metavar="FILE",
-    help="Take this configuration. The default is the one that crewd reads.",
+    help="Take this configuration. The default is the one that crewd reads, where it is root's or yours.",
 )
 @output_option
 @click.pass_context
