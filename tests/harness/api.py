@@ -33,6 +33,7 @@ from crewd.reconcile.restart_log import RestartLog
 from crewd.reconcile.totals import Totals
 from crewd.reconcile.view import View
 from crewd.reconcile.wanted import Place, Wanted, wanted_of
+from crewd.store.versions import CURRENT
 from crewd.supervisord.output import WorkerOutput
 from crewd.testing import (
     FakeApplier,
@@ -191,6 +192,7 @@ class Crewd:
             control=control,
             resetting=Resetting(self.view, control, self.restart_log, self.clock),
             restarts=self.restarts,
+            tables_version=CURRENT,
             bulletin=self.loop.bulletin,
             store=self.store,
             output=WorkerOutput(self.home),

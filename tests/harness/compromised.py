@@ -3,15 +3,18 @@
 Imports nothing of ours: it runs on the system's Python. ``MARK`` is what root must never make.
 """
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import sys
+import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MARK = "/run/owned-by-root"
@@ -35,6 +38,10 @@ SECRETS = (
     "/var/lib/crewd-engine/apply.lock",
 )
 OWN = ("/var/lib/crewd/crewd.db", "/var/lib/crewd/crewd.lock", "/var/lib/crewd/last-good.json", "/run/crewd/crewd.sock")
+DATABASE = OWN[0]
+EVIL_FILE = "/var/lib/crewd/evil.yaml"
+EVIL_CONFIGURATION = "workers: {web: {command: [x], environment_file: /var/lib/crewd/pipe}}\nevil: 1\n"
+ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
 MOST_FILES = 30
 RUN = {"command": ["/bin/sh", "-c", EVIL]}
 OFFERS: dict[str, Any] = {
@@ -156,6 +163,74 @@ def signals() -> dict[str, str]:
     """Signal root's processes: init, supervisord, a worker of root's."""
     pids = {"init": 1, "supervisord": int(sys.argv[2]), "worker": int(sys.argv[3])}
     return {name: attempt(lambda pid=pid: os.kill(pid, signal.SIGTERM)) for name, pid in pids.items()}
+
+
+def listens() -> dict[str, str]:
+    """Have a process listen in the daemon's place, started as if root's doctor were to read a file of ours.
+
+    ``argv[2]``: how it answers.
+    """
+    with open(EVIL_FILE, "w") as file:
+        file.write(EVIL_CONFIGURATION)
+    os.rename(DATABASE, f"{DATABASE}.was")
+    with sqlite3.connect(DATABASE) as database:
+        database.execute(f"CREATE VIEW alembic_version AS {ENDLESS} SELECT n AS version_num FROM r WHERE n < 0")
+    if os.fork() == 0:
+        os.setsid()
+        for stream in (0, 1, 2):
+            os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+        os.execv(sys.executable, [sys.executable, __file__, "answer", sys.argv[2], "run", "-c", EVIL_FILE])
+    return {}
+
+
+def mend() -> dict[str, str]:
+    """Put the database back."""
+    return {DATABASE: attempt(lambda: os.replace(f"{DATABASE}.was", DATABASE))}
+
+
+def answer() -> None:
+    """Be the process that listens."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(OWN[3])
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(OWN[3])
+        listening.listen()
+        os.chmod(OWN[3], 0o666)
+        while True:
+            with contextlib.suppress(OSError), listening.accept()[0] as caller:
+                for piece in ANSWERS[sys.argv[2]]() if caller.recv(65536) else ():
+                    caller.sendall(piece)
+
+
+def slow() -> Iterator[bytes]:
+    """Give headers for ever, a byte in each second."""
+    yield b"HTTP/1.1 200 OK\r\n"
+    while True:
+        time.sleep(1)
+        yield b"x"
+
+
+def endless() -> Iterator[bytes]:
+    """Give a body that has no end."""
+    yield b"HTTP/1.1 200 OK\r\n\r\n"
+    while True:
+        yield b" " * 65536
+
+
+def odd() -> Iterator[bytes]:
+    """Give an answer that is shaped otherwise, with commands to a terminal."""
+    crew = {"daemon": 1, "configuration": {"problems": ["\x1b]0;evil\x07"]}, "recording": []}
+    yield b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps({"success": True, "data": crew}).encode()
+
+
+def speaking() -> Iterator[bytes]:
+    """Give an answer shaped as crewd's, with commands to a terminal."""
+    configuration = {"in_force": False, "problems": ["\x1b]0;evil\x07 \x9b2J"]}
+    crew = {"configuration": configuration, "recording": {"lag_events": 0, "trouble": "\x1b[2J"}}
+    yield b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps({"success": True, "data": crew}).encode()
+
+
+ANSWERS = {"slow": slow, "endless": endless, "odd": odd, "speaking": speaking}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crewd import __version__
+from crewd.store.versions import CURRENT
 
 AT = "2026-01-31T09:00:00.000Z"
 AT_UNIX = 1_769_850_000.0
@@ -81,7 +82,7 @@ def crew(*workers: dict[str, Any], **given: Any) -> dict[str, Any]:
         "daemon": {"version": __version__, "not_ready": []},
         "supervisord": {"up": True, "pid": 99, "generation": "00000001-abcdef", "mode": "fast", "mode_reason": ""},
         "configuration": {"in_force": True, "problems": [], "applied_at": AT, "drift": []},
-        "recording": {"lag_events": 0, "trouble": ""},
+        "recording": {"lag_events": 0, "trouble": "", "tables_version": CURRENT},
         "sampled_at": AT,
         **given,
     }

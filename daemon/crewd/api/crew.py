@@ -139,6 +139,7 @@ class CrewShapes:
     def _surroundings(self) -> dict[str, Any]:
         view = self._view
         supervision, version = view.supervision, view.supervision.version
+        recorded = view.recorder.recorded
         return {
             "stale": view.crew.stale,
             "daemon": {"version": __version__, "not_ready": list(self._not_ready())},
@@ -156,7 +157,11 @@ class CrewShapes:
                 "applied_at": iso(view.applies.at),
                 "drift": list(self._ports.drift()),
             },
-            "recording": {"lag_events": view.lag(), "trouble": view.recorder.recorded.trouble},
+            "recording": {
+                "lag_events": view.lag(),
+                "trouble": recorded.trouble,
+                "tables_version": self._ports.tables_version if recorded.open else None,
+            },
             "sampled_at": iso(view.usages.at),
         }
 

@@ -43,7 +43,8 @@ class Ports:
     ``metrics`` renders the page, blocking for a while; ``duration`` reads ``30s`` as the configuration does and raises
     ValueError; ``drift`` tells in sentences where supervisord runs something else than what is in force; ``fresh``
     comes back when what the instances use was looked at within so many seconds; ``configuration_schema`` describes what
-    a worker made over the API may hold.
+    a worker made over the API may hold; ``tables_version`` is that to which a database's tables are brought when it is
+    opened.
 
     ``configured`` is what is in force, the same object as long as it is the same; ``secret`` reads a file that nobody
     else may read, and raises ValueError.
@@ -67,6 +68,7 @@ class Ports:
     secret: Callable[[str], bytes]
     resetting: Resetting
     restarts: RestartEvents
+    tables_version: str
     drift: Callable[[], Sequence[str]] = _no_drift
     configuration_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     wall: Callable[[], float] = time.time

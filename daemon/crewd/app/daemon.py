@@ -50,6 +50,7 @@ from crewd.reconcile.view import View
 from crewd.reconcile.wanted import Place, Wanted, wanted_of
 from crewd.store import SqlAudit, SqlReports, SqlRestartEvents, SqlTokens, store_of
 from crewd.store.configurations import SqlConfigurations
+from crewd.store.versions import CURRENT
 from crewd.supervisord import generation
 from crewd.supervisord.applier import ApplyChild
 from crewd.supervisord.apply_socket import ApplySocket
@@ -189,6 +190,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
         secret=secret_of,
         resetting=Resetting(view, control, restart_log, clock),
         restarts=restarts,
+        tables_version=CURRENT,
         drift=lambda: _drift(view),
         fresh=sampling.fresh,
         configuration_schema=configuration_schema(),

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import signal
 from math import inf
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from crewd.model.spec import SQLITE
 
@@ -95,6 +95,15 @@ def signal_number(text: str) -> int:
 
 LISTEN_PATTERN = r"^(?:none|(?:localhost|[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$"
 DATABASE_PATTERN = r"^(?:sqlite|postgresql://.+)$"
+DATABASE_PARAMETERS = frozenset(
+    {
+        *("host", "port", "user", "password", "connect_timeout", "application_name", "options", "target_session_attrs"),
+        *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "ssl_min_protocol_version"),
+        *("channel_binding", "require_auth", "requirepeer", "load_balance_hosts"),
+    }
+)
+"""What a URL may ask of libpq: not to read options elsewhere, nor to load code, nor to pass on Kerberos's tickets."""
 
 
 def listen(text: str) -> str:
@@ -127,4 +136,18 @@ def database(text: str) -> str:
         raise ValueError("its URL cannot be read: write postgresql://user:password@host:port/name") from None
     if url.scheme != "postgresql" or not url.path.strip("/") or port == 0:
         raise ValueError("write sqlite, or postgresql://user:password@host:port/name")
+    if "#" in text:
+        raise ValueError("write # in its URL as %23")
+    _check_parameters(text.partition("?")[2])
     return text
+
+
+def _check_parameters(query: str) -> None:
+    """Return if libpq may be told all of it."""
+    for parameter in filter(None, query.split("&")):
+        name, _, value = parameter.partition("=")
+        if unquote(name) not in DATABASE_PARAMETERS:
+            known = ", ".join(sorted(DATABASE_PARAMETERS))
+            raise ValueError(f"its URL may set {known} alone")
+        if unquote(name) == "sslkey" and ":" in unquote(value):
+            raise ValueError("sslkey in its URL names a file, without a colon: what ENGINE:KEY names is code")

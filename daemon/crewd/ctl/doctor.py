@@ -3,8 +3,10 @@
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,7 +14,7 @@ from crewd import __version__
 from crewd.ctl import exits
 from crewd.ctl.client import Client, Request
 from crewd.ctl.command import Showing, output_option
-from crewd.ctl.failures import Fault, RequestError
+from crewd.ctl.failures import Fault, RequestError, not_crewd
 from crewd.ctl.screen import Screen
 from crewd.ctl.ways import UnixWay
 from crewd.doctor.finding import Area, Finding, Severity, problem
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from crewd.doctor.facts import Members
 
 PATIENCE_SEC = 5.0
+ANSWER_MOST_BYTES = 16 * 1024 * 1024
 SIGNS = {
     Severity.OK: ("✓", "+", "green"),
     Severity.NOTE: ("·", "-", "dim"),
@@ -31,6 +34,7 @@ SIGNS = {
     Severity.PROBLEM: ("✗", "x", "red"),
 }
 _INDENT = 4
+T = TypeVar("T")
 
 
 @click.command(
@@ -47,7 +51,7 @@ _INDENT = 4
     "--config",
     type=click.Path(),
     metavar="FILE",
-    help="Take this configuration. The default is the one that crewd reads.",
+    help="Take this configuration. The default is the one that crewd reads, where it is root's or yours.",
 )
 @output_option
 @click.pass_context
@@ -88,9 +92,53 @@ def _crew(client: Client) -> "Members":
 
     replies = {Fault.DENIED: Reply.ANSWERS, Fault.ABSENT: Reply.SILENT}
     try:
-        return client.answer(Request("/workers", timeout_sec=PATIENCE_SEC))
+        return _within(PATIENCE_SEC, lambda: _told_crew(client))
+    except TimeoutError:
+        raise Unanswered(Reply.SILENT, f"the answer takes longer than {PATIENCE_SEC:g} s") from None
     except RequestError as failure:
         raise Unanswered(replies.get(failure.fault, Reply.FOREIGN), str(failure)) from None
+
+
+def _told_crew(client: Client) -> "Members":
+    """Return the answer with one worker at most: the rest of it is wanted. Who gives it may be anybody."""
+    text = b""
+    for piece in client.pieces(Request("/workers", (("limit", 1),), timeout_sec=PATIENCE_SEC)):
+        text += piece
+        if len(text) > ANSWER_MOST_BYTES:
+            raise not_crewd(client.way.where)
+    crew = client.data(client.parsed(text))
+    if not _is_crew(crew):
+        raise not_crewd(client.way.where)
+    return crew
+
+
+def _is_crew(data: Any) -> bool:
+    """Return whether it has what the checks go by."""
+    try:
+        daemon, configuration, recording = data.get("daemon", {}), data["configuration"], data["recording"]
+        return (
+            isinstance(daemon, dict)
+            and isinstance(configuration["in_force"], bool)
+            and isinstance(configuration["problems"], list)
+            and isinstance(recording["lag_events"], int)
+            and isinstance(recording["trouble"], str)
+        )
+    except (AttributeError, TypeError, KeyError):
+        return False
+
+
+def _within(seconds: float, ask: Callable[[], T]) -> T:
+    """Return what it comes to; raise TimeoutError where that is not within so long, however slowly it goes on."""
+    answer: Future[T] = Future()
+
+    def asked() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as failure:  # noqa: BLE001 - it is raised where it is waited for
+            answer.set_exception(failure)
+
+    Thread(target=asked, daemon=True).start()
+    return answer.result(seconds)
 
 
 def _members(findings: Sequence[Finding]) -> dict[str, Any]:

@@ -115,14 +115,6 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    """The database's own revision; None where it has no tables yet."""
-
-    name: str
-    revision: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Configuration:
     """What the configuration on the disk says, and how it stands to what is in force."""
 
@@ -198,6 +190,18 @@ class Unit:
     """Its TimeoutStopSec; ``inf``: none."""
     stale: bool = False
     """Whether its file was changed since systemd read it."""
+    program: str = ""
+    """What it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that root runs, or that a unit starts. ``runs``: which unit, or ``crewctl``."""
+
+    runs: str
+    path: str
+    changeable: str = ""
+    """The first name on the way to it that others than root can change; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +252,6 @@ class Facts:
     in_table: int = 0
     """How many instances the table in force has."""
     configuration: Configuration | None = None
-    database: Database | None = None
     limits: Limits = Limits()
     supervisords: tuple[Process, ...] = ()
     """Those that were started with this home's rendering."""
@@ -262,3 +265,4 @@ class Facts:
     """What supervisord's pid file says; None: there is none."""
     units: tuple[Unit, ...] | None = None
     """None: this installation is not systemd's."""
+    programs: tuple[Program, ...] = ()

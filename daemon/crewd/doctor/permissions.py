@@ -11,8 +11,9 @@ Rules:
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from shlex import quote
 
-from crewd.doctor.facts import Entry, Facts, Kind
+from crewd.doctor.facts import Entry, Facts, Kind, Program
 from crewd.doctor.finding import Area, Finding, problem, warning
 
 _AREA = Area.PERMISSIONS
@@ -47,6 +48,8 @@ def check_permissions(facts: Facts) -> Iterator[Finding]:
         yield from _secret(facts.files.entries, path)
     for path in facts.files.unreadable:
         yield _unreadable(facts, path)
+    for program in facts.programs:
+        yield from _program(program)
 
 
 def _directories(facts: Facts) -> Iterable[_Ours]:
@@ -134,7 +137,14 @@ def _secret(entries: Mapping[str, Entry], path: str) -> Iterator[Finding]:
     entry = entries.get(path)
     if entry is not None and entry.kind is Kind.FILE and entry.mode & OTHERS:
         what = f"everybody may read it{_mode(entry)}, and there are secrets in it"
-        yield warning(_AREA, "readable", what, path=path, remedy=f"chmod o= {path}")
+        yield warning(_AREA, "readable", what, path=path, remedy=f"chmod o= {quote(path)}")
+
+
+def _program(program: Program) -> Iterator[Finding]:
+    if program.changeable:
+        what = f"{program.runs} runs it, and others than root can change {program.changeable}"
+        remedy = "install crewd where root alone may write, then crewd install-units from there"
+        yield problem(_AREA, "program", what, path=program.path, remedy=remedy)
 
 
 def _unreadable(facts: Facts, path: str) -> Finding:

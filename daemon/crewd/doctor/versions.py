@@ -112,14 +112,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _database(facts: Facts) -> Iterator[Finding]:
-    known, database = facts.installed.database_knows, facts.database
-    if database is None or database.revision is None or not known:
+    known = facts.installed.database_knows
+    version = None if facts.crew is None else facts.crew["recording"].get("tables_version")
+    if version is None or not known:
         return
-    tables = f"the tables of {database.name} are of version {database.revision}"
-    if database.revision not in known:
+    tables = f"the tables of the database are of version {version}"
+    if version not in known:
         what = f"{tables}, which a newer crewd, or another program, wrote"
         remedy = f"install a crewd that knows it: this one knows up to {known[-1]}"
         yield problem(_AREA, "database-newer", what, remedy=remedy)
-    elif database.revision != known[-1]:
+    elif version != known[-1]:
         what = f"{tables}; the next start of crewd brings them to {known[-1]}"
         yield note(_AREA, "database-older", what)

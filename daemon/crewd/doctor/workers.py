@@ -1,6 +1,7 @@
 """What keeps workers from running, or from being heard. Pure."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from crewd.doctor.facts import Entry, Facts, Kind
 from crewd.doctor.finding import Area, Finding, problem, warning
@@ -35,7 +36,11 @@ def _logs(facts: Facts, path: str) -> Iterator[Finding]:
     elif entry.kind not in (Kind.DIRECTORY, Kind.SYMLINK) or not may_write(entry, facts.engine_uid):
         what = f"supervisord, which is uid {facts.engine_uid}, may not write to it: the output of workers is lost"
         yield problem(
-            _AREA, "log-directory", what, path=path, remedy=f"chown {facts.engine_uid} {path}; chmod u+rwx {path}"
+            _AREA,
+            "log-directory",
+            what,
+            path=path,
+            remedy=f"chown {facts.engine_uid} {quote(path)}; chmod u+rwx {quote(path)}",
         )
 
 

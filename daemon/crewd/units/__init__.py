@@ -4,10 +4,12 @@ The files themselves are in ``packaging/systemd``. Beside ``X/systemd/system`` l
 ``X/tmpfiles.d``, wherever X is: /etc, /usr/lib, or what becomes that in a package.
 """
 
+import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
+from crewd.apply.hands import changeable
 from crewd.errors import CrewdError
 
 BIN = "@BIN@"
@@ -20,6 +22,8 @@ UNITS = (
     "crewd-apply.socket",
     "crewd-apply@.service",
 )
+PROGRAMS = ("python", "crewd", "crewd-apply")
+"""What the units start, partly as root."""
 SYSUSERS, TMPFILES = "crewd.sysusers", "crewd.tmpfiles"
 
 NEXT = """\
@@ -61,6 +65,7 @@ def install(destination: str, executables: str) -> tuple[Path, ...]:
     ):
         raise UnitsError(f"cannot install units for {executables}: must be an absolute path of plain characters")
     wanted = places(destination)
+    _check_hands(executables)
     try:
         for name, place in wanted.items():
             place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -69,3 +74,17 @@ def install(destination: str, executables: str) -> tuple[Path, ...]:
     except OSError as cause:
         raise UnitsError(f"cannot write {cause.filename}: {cause.strerror}") from None
     return tuple(wanted.values())
+
+
+def _check_hands(executables: str) -> None:
+    """Return if root, where it is root who asks, alone can change what will run. What is not there yet passes."""
+    for program in PROGRAMS if os.geteuid() == 0 else ():
+        try:
+            name = changeable(f"{executables}/{program}", frozenset({0}))
+        except OSError:
+            continue
+        if name:
+            raise UnitsError(
+                f"cannot install units for {executables}: root would run what others than root can change, by {name}; "
+                "install crewd where root alone may write"
+            )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crewd.apply.environment_files import changeable
+from crewd.apply.hands import changeable
 from crewd.model.home import Home
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's supervisord runs workers as another user")

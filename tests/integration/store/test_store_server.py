@@ -9,7 +9,9 @@ from collections.abc import AsyncGenerator, Generator
 
 import psycopg
 import pytest
+from psycopg import pq
 
+from crewd.config.quantities import DATABASE_PARAMETERS
 from crewd.errors import StoreError
 from crewd.model.home import Home
 from crewd.reconcile.storage import EventQuery
@@ -177,6 +179,11 @@ def test_an_address_that_cannot_be_read_is_said(address: str) -> None:
         store_of(address, NOWHERE)
 
     assert str(told.value) == "cannot use database postgresql: its URL cannot be read"
+
+
+def test_libpq_knows_every_parameter_that_a_url_may_have() -> None:
+    """None is refused that crewd admits."""
+    assert {option.keyword.decode() for option in pq.Conninfo.get_defaults()} >= DATABASE_PARAMETERS
 
 
 def test_without_psycopg_one_sentence_says_what_to_install() -> None:

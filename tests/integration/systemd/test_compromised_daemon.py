@@ -11,6 +11,7 @@ from harness import compromised, systemd_box
 from harness.installation import install
 from harness.systemd_box import Box
 from harness.units import main_pid, processes, wait_status
+from harness.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(bool(systemd_box.missing()), reason=systemd_box.missing())
 
@@ -118,3 +119,35 @@ def test_it_can_signal_no_process_of_roots(box: Box) -> None:
 
     assert {answer.partition(":")[0] for answer in said.values()} == {"PermissionError"}
     assert processes(box, "^sleep 100000") == {worker}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("slow", "listens and does not answer: the answer takes longer than 5 s"),
+        ("endless", "is not crewd"),
+        ("odd", "is not crewd"),
+        ("speaking", "the last apply failed: ]0;evil"),
+    ],
+)
+def test_root_s_doctor_is_led_nowhere(box: Box, answer: str, found: str) -> None:
+    """It reads no file that the daemon's user names, opens no database of theirs, waits no longer than it says.
+
+    What they answer is no command to root's terminal.
+    """
+    box.run("systemctl", "stop", DAEMON)
+    box.run("install", "-d", "-o", "crewd", "-g", "crewd", "/run/crewd")
+    tried(box, "listens", answer)
+    wait_for(lambda: processes(box, f"{SCRIPT} answer"), 10.0, "the process in the daemon's place")
+    wait_for(lambda: box.run("test", "-S", compromised.OWN[3], check=False).returncode == 0, 10.0, "its socket")
+    told = box.run("timeout", "--signal=KILL", "60", "crewctl", "doctor", check=False).stdout
+    for pid in processes(box, f"{SCRIPT} answer"):
+        box.run("kill", str(pid))
+    tried(box, "mend")
+    box.run("systemctl", "start", DAEMON)
+    wait_status(box, DAEMON, "1 running")
+
+    assert "evil.yaml" not in told
+    assert not {sign for sign in told if ord(sign) < ord(" ") or 0x7F <= ord(sign) < 0xA0} - {"\n"}
+    assert found in told
+    assert not owned(box)

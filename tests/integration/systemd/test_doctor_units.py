@@ -86,7 +86,7 @@ def test_a_daemon_that_is_stopped_is_found_with_the_command_that_starts_it(box: 
     box.run("systemctl", "start", DAEMON)
     wait_status(box, DAEMON, "): 2 running")
 
-    assert told(stopped) == (1, {("problem", "daemon-down")})
+    assert told(stopped) == (1, {("problem", "daemon-down"), ("note", "not-seen")})
     assert stopped[1][0]["remedy"] == "systemctl start crewd"
     assert doctor(box) == (0, [])
 
@@ -136,6 +136,27 @@ def test_an_upgrade_is_found_in_supervisord_which_it_did_not_restart(box: Box) -
     assert told(old) == (0, {("warning", "engine-code")})
     assert old[1][0]["remedy"] == "systemctl restart crewd-supervisord: this restarts all workers"
     assert new == (0, [])
+
+
+def test_what_another_user_may_change_is_not_made_root_s_program(box: Box) -> None:
+    """Units are not installed for it; where somebody wrote such a unit, it is found."""
+    theirs = "/home/alice/venv/bin"
+    box.run("useradd", "--create-home", "alice")
+    box.run("install", "-d", "-o", "alice", "/home/alice/venv", theirs)
+    box.run("ln", "-s", "/usr/lib/crewd/bin/python", f"{theirs}/python")
+    system = "/run/elsewhere/systemd/system"
+    refused = box.run("crewd", "install-units", "--destination", system, "--bin", theirs, check=False)
+    start = f"{theirs}/python -P -m crewd_supervisord.launch"
+    drop_in(box, SUPERVISORD, f"ExecStart=\nExecStart={start}")
+    found = doctor(box)
+    drop_in(box, SUPERVISORD)
+
+    assert refused.returncode == 1
+    assert "others than root can change, by /home/alice" in refused.stderr
+    assert box.run("ls", system, check=False).returncode != 0
+    assert told(found) == (1, {("problem", "program")})
+    assert "crewd-supervisord.service runs it" in found[1][0]["message"]
+    assert found[1][0]["path"] == f"{theirs}/python"
 
 
 def test_what_the_daemon_cannot_have_applied_any_more_is_found(box: Box) -> None:

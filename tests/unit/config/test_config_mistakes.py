@@ -6,6 +6,7 @@ import pytest
 from supervisor.events import EventTypes
 
 from crewd.config.listener_options import EVENTS
+from crewd.config.quantities import DATABASE_PARAMETERS
 
 FLAG = "expects true or false"
 DURATION = "write seconds, or a number with ms, s, m, h, d or w such as 500ms or 1min 30s"
@@ -16,6 +17,8 @@ SHELL = "and no shell is used: quote it, or write [sh, -c, '…'] to have a shel
 CUT = "holds white space at an end, or before ; or #, which supervisord cuts: change it"
 LISTEN = "expects an address and a port, or none"
 ADDRESS = "write none, or an address and a port such as 127.0.0.1:3000 or [::1]:3000"
+PARAMETERS = f"its URL may set {', '.join(sorted(DATABASE_PARAMETERS))} alone"
+ENGINE_KEY = "sslkey in its URL names a file, without a colon: what ENGINE:KEY names is code"
 UNKNOWN = "unknown key: remove it; `crewd schema --sample` shows all there are"
 
 # a setting of the worker "w", as it stands after four spaces; column, path below workers.w, message
@@ -259,6 +262,22 @@ FILES = [
     (
         "crewd: {database: 'postgresql://me:secret@host:x/db'}\n",
         "1:19: crewd.database: expects a database: its URL cannot be read: write postgresql://user:password@host:port/name",
+    ),
+    *(
+        (
+            f"crewd: {{database: 'postgresql://me:secret@host/db{query}'}}\n",
+            f"1:19: crewd.database: expects a database: {why}",
+        )
+        for query, why in {
+            "?hostaddr=10.0.0.1": PARAMETERS,
+            "?passfile=/etc/shadow": PARAMETERS,
+            "?sslmode=require&service=evil": PARAMETERS,
+            "?gssdelegation=1": PARAMETERS,
+            "?%73%65rvice=evil": PARAMETERS,
+            "#?hostaddr=10.0.0.1": "write # in its URL as %23",
+            "?sslcert=/any&sslkey=/evil.so:k": ENGINE_KEY,
+            "?sslkey=/evil.so%3Ak": ENGINE_KEY,
+        }.items()
     ),
     (
         "crewd: {sample_interval_sec: 100ms}\n",

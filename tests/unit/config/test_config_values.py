@@ -4,10 +4,12 @@ import grp
 import os
 import pwd
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from crewd.config.accounts import Self
+from crewd.config.quantities import DATABASE_PARAMETERS, database
 from crewd.model.spec import (
     CLEAN_EXITS,
     CrewSpec,
@@ -26,6 +28,7 @@ from crewd.model.spec import (
     WorkerSpec,
 )
 
+ROOT = Path(__file__).parents[3]
 WHOLE = """\
 crewd: {on_shutdown: keep, supervisord: external}
 supervisord:
@@ -267,3 +270,12 @@ def test_a_user_by_number_is_known_by_name(crew):
     text = f"workers: {{w: {{command: x, user: {os.getuid()}}}}}"
 
     assert crew(text).spec.workers["w"].user == pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.mark.parametrize("parameter", sorted(DATABASE_PARAMETERS))
+def test_a_database_s_url_may_say_what_is_documented(parameter: str) -> None:
+    """Each parameter stands in the how-to."""
+    url = f"postgresql:///crewd?sslmode=prefer&{parameter}=1"
+
+    assert database(url) == url
+    assert f"`{parameter}`" in (ROOT / "docs/how-to/use-postgresql.md").read_text()

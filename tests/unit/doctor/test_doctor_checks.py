@@ -12,7 +12,6 @@ from crewd.doctor.facts import (
     Clock,
     Code,
     Configuration,
-    Database,
     Disk,
     Entry,
     Facts,
@@ -21,6 +20,7 @@ from crewd.doctor.facts import (
     Kind,
     Limits,
     Process,
+    Program,
     Reply,
     Room,
     Socket,
@@ -57,10 +57,11 @@ VERSION: dict[str, Any] = {
     "drift": [],
     "journal": {"sequence": 7, "lost": 0, "discarded_bytes": 0, "bytes": 1000, "error": None},
 }
+RECORDING: dict[str, Any] = {"lag_events": 0, "trouble": "", "tables_version": "0002"}
 CREW: dict[str, Any] = {
     "daemon": {"version": "1.2.3", "not_ready": []},
     "configuration": {"in_force": True, "problems": [], "drift": []},
-    "recording": {"lag_events": 0, "trouble": ""},
+    "recording": RECORDING,
 }
 GIB = 1024**3
 
@@ -106,7 +107,6 @@ def healthy(*entries: Entry, **given: Any) -> Facts:
         version=VERSION,
         current="abc",
         configuration=Configuration(HOME.config, spec=CrewSpec(), rendering="abc"),
-        database=Database("database /var/lib/crewd/crewd.db", "0002"),
         limits=Limits(1024, disks=(Disk("/var", 100 * GIB, 50 * GIB, 1000, 900),)),
         supervisords=(Process(40, 0),),
         pid_file=40,
@@ -196,8 +196,13 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     ),
     "daemon-of-old": (crew(daemon=None), "warning", "daemon-code"),
     "daemon-code": (healthy(installed=replace(INSTALLED, changed_at=NOW)), "warning", "daemon-code"),
-    "database-newer": (healthy(database=Database("database x", "0003")), "problem", "database-newer"),
-    "database-older": (healthy(database=Database("database x", "0001")), "note", "database-older"),
+    "database-newer": (crew(recording={**RECORDING, "tables_version": "0003"}), "problem", "database-newer"),
+    "database-older": (crew(recording={**RECORDING, "tables_version": "0001"}), "note", "database-older"),
+    "program": (
+        healthy(programs=(Program("crewctl", "/home/joe/bin/python", "/home/joe"),)),
+        "problem",
+        "program",
+    ),
     "stock": (version(mode="stock", mode_reason="run differs"), "warning", "stock-mode"),
     "faults": (version(faults=2), "warning", "engine-faults"),
     "journal": (version(journal={"error": "No space left on device", "lost": 3}), "problem", "journal"),

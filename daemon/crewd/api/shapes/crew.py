@@ -152,6 +152,8 @@ class Recording(TypedDict):
 
     lag_events: int
     trouble: str
+    tables_version: str | None
+    """That of the database's tables; null until it was opened."""
 
 
 @shape
@@ -249,7 +251,7 @@ WORKERS = Answer(
             "applied_at": "2026-01-31T08:00:00.000Z",
             "drift": [],
         },
-        "recording": {"lag_events": 0, "trouble": ""},
+        "recording": {"lag_events": 0, "trouble": "", "tables_version": "0006"},
         "sampled_at": "2026-01-31T08:59:55.000Z",
     },
     "The crew.",

@@ -115,8 +115,9 @@ CREWD = Section(
             _DATABASE,
             "database",
             "Where what happened is kept: sqlite, a file in the state directory, or the URL of a PostgreSQL database "
-            "that is this crew's alone; `CREWD_DATABASE_URL` goes before it. A change takes effect when the daemon is "
-            "started next.",
+            "that is this crew's alone; `CREWD_DATABASE_URL` goes before it. [What a URL may "
+            "say](../how-to/use-postgresql.md#what-the-url-may-say). A change takes effect when the daemon is started "
+            "next.",
         ),
         Key(
             "retention_sec",

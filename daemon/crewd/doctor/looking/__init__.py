@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from crewd.doctor.facts import Configuration, Facts, Installed, Members, Reply, Socket, Unseen
 from crewd.doctor.finding import Area
-from crewd.doctor.looking.configuration import keys_of, logs_of, look_at_database, rehearse, secrets_of
-from crewd.doctor.looking.files import Looked, look_at_files, unreadable
+from crewd.doctor.looking.configuration import keys_of, logs_of, rehearse, secrets_of
+from crewd.doctor.looking.files import Looked, look_at_files, opened, unreadable
 from crewd.doctor.looking.installed import look_at_what_is_installed
 from crewd.doctor.looking.machine import look_at_clock, look_at_limits
 from crewd.doctor.looking.processes import configuration_of, groups_of, holder, knock, strays, supervisords
+from crewd.doctor.looking.programs import look_at_programs
 from crewd.doctor.looking.units import look_at_units
 from crewd.errors import CrewdError, TargetError
 from crewd.model.home import Home
@@ -20,6 +20,7 @@ from crewd.supervisord import generation
 from crewd.supervisord.client import Client
 
 PATIENCE_SEC = 5.0
+PID_BYTES = 32
 
 
 class Unanswered(CrewdError):  # noqa: N818 - a state of the world
@@ -35,14 +36,19 @@ Ask = Callable[[], Members]
 
 
 def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
-    """Return how the installation is. ``source``: the configuration; None: the one that the daemon reads."""
+    """Return how the installation is. ``source``: the configuration; None: the one that the daemon reads.
+
+    Who is the daemon decides nothing that root reads, asks or runs here: the database is asked by none but them.
+    """
     unseen: list[Unseen] = []
     daemon, crew = _daemon(daemon_socket, ask, unseen)
+    if crew is None:
+        unseen.append(Unseen(Area.VERSIONS, "", "only crewd tells the version of its database's tables"))
     engine, version, instances = _engine(home, unseen)
     looker = os.geteuid()
     engine_uid = engine.listener.uid if engine.listener else _owner(home.engine, looker)
     daemon_uid = daemon.listener.uid if daemon.listener else _owner(home.lib, looker)
-    read = configuration_of(daemon.listener.pid) if daemon.listener else ""
+    read = configuration_of(daemon.listener, looker)
     path = os.path.abspath(source or read or home.config)  # noqa: PTH100 - what is shown is what was written
     configuration = _configuration(path, home, looker, engine_uid, unseen)
     spec = None if configuration is None else configuration.spec
@@ -51,7 +57,8 @@ def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
     files, looked = look_at_files(home, path, _code(installed), tuple(secrets_of(path, spec)), logs_of(spec))
     running = tuple(dict.fromkeys(pid for pid in (engine.listener.pid if engine.listener else 0,) if pid))
     found = supervisords(home.supervisord_conf)
-    edited, in_table = _in_force(home, unseen)
+    units = look_at_units(home)
+    edited, in_table = _in_force(home, looker, engine_uid, unseen)
     return Facts(
         home,
         looker,
@@ -71,14 +78,14 @@ def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
         edited=edited,
         in_table=in_table,
         configuration=configuration,
-        database=look_at_database(home, spec),
         limits=look_at_limits(home, running[0] if running else 0, daemon_uid),
         supervisords=found,
         strays=strays(f"unix://{home.engine_socket}", (*running, *(one.pid for one in found))),
         applying=holder(f"{home.engine}/apply.lock"),
         locked_by=holder(home.lock),
         pid_file=_pid_in(home.supervisord_pid),
-        units=look_at_units(home),
+        units=units,
+        programs=look_at_programs(looker, units or ()),
     )
 
 
@@ -121,8 +128,10 @@ def _configuration(path: str, home: Home, looker: int, engine: int, unseen: list
     return None
 
 
-def _in_force(home: Home, unseen: list[Unseen]) -> tuple[bool, int]:
+def _in_force(home: Home, looker: int, engine: int, unseen: list[Unseen]) -> tuple[bool, int]:
     """Return whether the rendering in force was edited by hand, and how many instances it has."""
+    if looker == 0 and engine != 0:
+        return False, 0  # root reads no other user's rendering; that it sees no drift is told
     try:
         return generation.drifted(home.supervisord_conf), len(generation.table_in_force(home).entries)
     except PermissionError as cause:
@@ -149,13 +158,14 @@ def _unseen(looked: Looked) -> Iterator[Unseen]:
 
 def _owner(path: str, otherwise: int) -> int:
     try:
-        return os.stat(path).st_uid  # noqa: PTH116 - plain strings throughout
+        return os.lstat(path).st_uid
     except OSError:
         return otherwise
 
 
 def _pid_in(path: str) -> int | None:
     try:
-        return int(Path(path).read_text())
+        with opened(path) as file:
+            return int(file.read(PID_BYTES))
     except (OSError, ValueError):
         return None

@@ -1,22 +1,15 @@
 """What the configuration on the disk says: joined with the workers of the API, rendered and verified; not applied."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from crewd import apply
 from crewd.apply.admitting import admit
-from crewd.doctor.facts import Configuration, Database
-from crewd.errors import ConfigError, CrewdError, StoreError
+from crewd.doctor.facts import Configuration
+from crewd.errors import ConfigError, CrewdError
 from crewd.model.home import Home
 from crewd.model.spec import SQLITE, CrewSpec
-from crewd.store.choice import database_of
-from crewd.store.database import Role
-from crewd.store.failures import FAILURES
-from crewd.store.versions import revision_of
-
-PATIENCE_SEC = 3.0
 
 
 def rehearse(source: str, home: Home) -> Configuration:
@@ -72,31 +65,3 @@ def logs_of(spec: CrewSpec | None) -> Iterator[str]:
         for log in (worker.stdout, worker.stderr):
             if log.path.startswith("/"):
                 yield str(Path(log.path).parent)
-
-
-def look_at_database(home: Home, spec: CrewSpec | None) -> Database | None:
-    """Return the database's revision; None where it cannot be asked. SQLite's file is read without a lock."""
-    address = SQLITE if spec is None else spec.daemon.database
-    try:
-        return _sqlite(f"{home.lib}/crewd.db") if address == SQLITE else _server(address)
-    except (StoreError, *FAILURES):
-        return None
-
-
-def _sqlite(path: str) -> Database | None:
-    if not Path(path).is_file():
-        return None
-    database = sqlite3.connect(f"file:{quote(path)}?immutable=1", uri=True)
-    try:
-        row = database.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError:  # no tables yet, or all of them still in the write-ahead log
-        return None
-    finally:
-        database.close()
-    return Database(f"database {path}", None if row is None else str(row[0]))
-
-
-def _server(address: str) -> Database:
-    database = database_of(address, PATIENCE_SEC)
-    with database.connect(Role.READER) as connection:
-        return Database(database.name, revision_of(connection))

@@ -1,10 +1,13 @@
 """What lies where: owners and modes of everything that has a place, links not followed; and what is closed to whom."""
 
+import errno
 import os
 import stat
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from crewd.config.loading import DROP_INS
 from crewd.doctor.facts import Entry, Files, Kind, Unseen
@@ -92,6 +95,15 @@ def _may_read(path: str, uid: int, gids: Collection[int]) -> bool:
         ["test", "-r", path], check=False, cwd="/", user=uid, group=min(gids, default=uid), extra_groups=list(gids)
     )
     return asked.returncode == 0
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file that may be another user's: no link, and nothing that would have one wait. Raises OSError."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no file", path)
+        yield file
 
 
 def _trusted(home: Home, looked: Looked, code: Iterable[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crewd.doctor.facts import Clock, Disk, Limits, Room
+from crewd.doctor.looking.files import opened
 from crewd.doctor.looking.processes import owner, pids
 from crewd.errors import CrewdError
 from crewd.model.home import Home
@@ -116,14 +117,14 @@ def _last_line(directory: str) -> tuple[float | None, float | None]:
 
 def _tail(path: Path) -> bytes:
     """Return the last whole line; of one that is longer than what is read, nothing that can be understood."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        lines = file.read().split(b"\n")
+    with opened(str(path)) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+        lines = file.read(_TAIL_BYTES).split(b"\n")
     return lines[-2] if len(lines) > 1 else b""
 
 
 def _head(segment: Segment, directory: str) -> str:
-    with segment.path(directory).open("rb") as file:
+    with opened(str(segment.path(directory))) as file:
         return file.read(_HEAD_BYTES).decode(errors="replace")
 
 

@@ -51,9 +51,15 @@ def supervisords(configuration: str) -> tuple[Process, ...]:
     return tuple(Process(pid, owner(pid), started_at(pid)) for pid in found)
 
 
-def configuration_of(pid: int) -> str:
-    """Return the file that ``crewd run`` was told to read by ``-c`` or ``--config``; empty where there is none."""
-    options = _words(pid)[_after(_words(pid), b"run") :]
+def configuration_of(process: Process | None, looker: int) -> str:
+    """Return the file that ``crewd run`` was told to read by ``-c`` or ``--config``; empty where there is none.
+
+    Only root and whoever looks are believed: what another user runs says what that user would have root read.
+    """
+    if process is None or not {process.uid, owner(process.pid)} <= {0, looker}:
+        return ""
+    pid, words = process.pid, _words(process.pid)
+    options = words[_after(words, b"run") :]
     told = _option(options, b"-c") or _option(options, b"--config")
     try:
         return os.path.join(os.readlink(f"/proc/{pid}/cwd"), os.fsdecode(told)) if told else ""  # noqa: PTH115, PTH118 - plain strings throughout
@@ -73,9 +79,9 @@ def strays(url: str, above: Iterable[int]) -> tuple[Process, ...]:
 
 
 def holder(path: str) -> int:
-    """Return the process that holds a lock on a file for itself; 0 where nobody does."""
+    """Return the process that holds a lock on a file for itself; 0 where nobody does. A link names no file of ours."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - plain strings throughout
+        found = os.lstat(path)
     except OSError:
         return 0
     name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}".encode()

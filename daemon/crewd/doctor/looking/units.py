@@ -9,7 +9,8 @@ from crewd.doctor.facts import Unit
 from crewd.model.home import Home
 
 UNITS = ("crewd.service", "crewd-supervisord.service", "crewd-apply.socket")
-_ASKED = "Id,LoadState,ActiveState,Result,UnitFileState,TimeoutStopUSec,NeedDaemonReload"
+_ASKED = "Id,LoadState,ActiveState,Result,UnitFileState,TimeoutStopUSec,NeedDaemonReload,ExecStart"
+_PROGRAM = re.compile(r"\{ path=(\S+) ;")
 PATIENCE_SEC = 10.0
 _SECONDS = {
     "y": 31557600,
@@ -46,6 +47,7 @@ def _unit(members: dict[str, str]) -> Unit:
         members.get("UnitFileState", ""),
         seconds(members.get("TimeoutStopUSec", "")),
         members.get("NeedDaemonReload") == "yes",
+        found[1] if (found := _PROGRAM.match(members.get("ExecStart", ""))) else "",
     )
 
 
