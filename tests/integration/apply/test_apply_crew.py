@@ -84,6 +84,7 @@ def test_the_first_apply_puts_the_crew_in_force(home):
         f"{home.current}/": 0o700,
         home.supervisord_conf: 0o600,
         home.table: 0o600,
+        home.drop_in: 0o600,
         home.supervisorctl_conf: 0o640,
     }
     assert {path: stat.S_IMODE(os.stat(path).st_mode) for path in modes} == modes
@@ -215,10 +216,13 @@ def test_only_the_last_generations_are_kept(home):
         Path(home.config).write_text(CREW.format(word))
         run_here(home, spec(word))
     Path(home.generations, ".half").mkdir()
+    for file in (home.current, home.offers, home.supervisorctl_conf):
+        Path(home.engine, f".{Path(file).name}.0a1b2c3d").touch()
     run_here(home, spec("a"))
 
     left = list(Path(home.generations).iterdir())
     assert len(left) == generation.KEPT
+    assert not list(Path(home.engine).glob(".*"))
     assert in_force(home) == "a"
 
 
