@@ -8,6 +8,7 @@ Rules:
 4. Whoever writes here holds the lock; two applies never mix.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -29,6 +30,7 @@ DROP_IN = "systemd.conf"
 KEPT = 5
 """How many generations are kept, those in force before and now included."""
 
+_CONFINED = "; under systemd it is made by: systemd-tmpfiles --create crewd.conf"
 _SECRET = 0o600
 _OTHERS_MAY_WRITE = 0o022
 
@@ -212,7 +214,8 @@ def _folder(path: str, mode: int, *, trusted: bool = True) -> None:
     except FileExistsError:
         pass
     except OSError as cause:
-        raise TargetError(f"cannot make {path}: {cause.strerror}") from None
+        hint = _CONFINED if cause.errno == errno.EROFS else ""
+        raise TargetError(f"cannot make {path}: {cause.strerror}{hint}") from None
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise TargetError(f"cannot use {path}: it is no directory")
