@@ -210,6 +210,24 @@ def test_standard_input_is_never_read(home):
         assert child.wait(30) == 0  # while its input is still open
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_who_makes_a_directory_that_it_may_not_make_is_said(home):
+    """Confined by its unit it sees all but a few directories read-only; one that was removed is no riddle."""
+    root = home.etc.removesuffix("/etc")
+    script = f"mount -t tmpfs -o ro none {root} && exec {sys.executable} -m crewd.apply"
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        env={**os.environ, "CREWD_HOME": root},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    made_by = "under systemd it is made by: systemd-tmpfiles --create crewd.conf"
+    assert ended.stderr.splitlines() == [f"cannot make {home.engine}: Read-only file system; {made_by}"]
+
+
 def test_only_the_last_generations_are_kept(home):
     """And what a killed apply left behind goes as well."""
     for word in "abcdefgh":

@@ -152,18 +152,6 @@ def test_a_reload_changes_what_changed(box: Box) -> None:
     assert processes(box, MANY) == before
 
 
-def test_a_directory_that_was_removed_is_asked_for(box: Box) -> None:
-    """The confined apply may not make it: it says who does."""
-    box.run("mv", "/run/crewd-engine", "/run/aside")
-    refused = box.run("crewctl", "reload", check=False)
-    box.run("sh", "-c", "systemd-tmpfiles --create crewd.conf && rmdir /run/crewd-engine")
-    box.run("mv", "/run/aside", "/run/crewd-engine")
-
-    said = refused.stdout + refused.stderr
-    assert "cannot make /run/crewd-engine: Read-only file system; under systemd it is made by: systemd-tmpfiles" in said
-    box.run("crewctl", "reload")
-
-
 def test_the_daemon_sees_all_that_it_shows(box: Box) -> None:
     """As crewd: the crew, what root's and others' workers use, their output, and why."""
 
