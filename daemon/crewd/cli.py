@@ -80,8 +80,9 @@ def run(config: str | None, log_format: str, log_level: str) -> None:
     It applies the configuration, and starts a supervisord where none answers. HUP has it read the configuration again,
     TERM and INT end it; whether the workers end with it is said by on_shutdown.
     """
-    from crewd.app import init  # noqa: PLC0415 - quick start of the other commands
+    from crewd.app import init, secrecy  # noqa: PLC0415 - quick start of the other commands
 
+    secrecy.keep()
     if init.needed():
         init.fork()  # before anything else is imported: what goes on here is a child
 

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.types import Scope
 
 from crewd.api.callers import Caller, Peer
@@ -34,7 +35,7 @@ from crewd.model.access import Access, How, Principal, Role
 from crewd.policy.access import permits, strongest
 from crewd.policy.provenance import Headers, client_of, forwarded, limited_as, own_page, values, without_port
 from crewd.policy.rate import Limiter
-from crewd.policy.signing import Question, Signatures, Verdict
+from crewd.policy.signing import AHEAD_SEC, Question, Signatures, Verdict
 from crewd.reconcile.tokens import digest_of, id_of
 
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -43,6 +44,8 @@ FAILURES, FAILURES_SEC = 10, 60.0
 MACHINE = frozenset({0, os.geteuid()})
 """Who is admin because of who they are on this machine: root, and the user that crewd runs as."""
 _SHOW = "show a token (Authorization: Bearer crw_…), or sign the request"
+
+_log: Any = structlog.get_logger("crewd")
 
 Whole = Callable[[], Awaitable[bytes]]
 """Reads the body."""
@@ -94,6 +97,7 @@ class Admission:
         self._runners = Runners(rulebook, ports.view.crew.running, ports.boot)
         self._failures = Limiter(FAILURES, FAILURES_SEC)
         self._signatures = Signatures(ports.wall())
+        self._said_of_clock = False
         self._bodies = SignedBodies()
 
     async def admit(self, scope: Scope, access: Access, door: Door, whole: Whole) -> Principal:
@@ -193,11 +197,18 @@ class Admission:
         match verdict:
             case Verdict.EARLY:
                 seconds = math.ceil(self._signatures.since - now)
+                self._say_of_clock(seconds)
                 return too_much(f"cannot let you in: {verdict}, in {seconds} s", seconds)
             case Verdict.FULL:
                 return too_much(f"cannot let you in: {verdict}")
             case _:
                 return unknown(verdict)
+
+    def _say_of_clock(self, shut_sec: int) -> None:
+        """Say once that the clock was set back: else nobody knows why signed requests are refused for so long."""
+        if shut_sec > AHEAD_SEC and not self._said_of_clock:
+            self._said_of_clock = True
+            _log.warning("signed requests are refused: the clock was set back since crewd began", for_sec=shut_sec)
 
     def _by_certificate(self, request: Request) -> Principal | None:
         """Return whom a verified certificate names; None where there is none, or a page of another site uses it."""

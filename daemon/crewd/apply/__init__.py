@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -105,7 +105,7 @@ def apply(spec: CrewSpec, surroundings: Surroundings, home: Home, source: str) -
     """Put the crew in force; raises CrewdError. The folders are prepared, and the caller holds the lock."""
     rendering = render(spec, home, surroundings, source)
     verify(rendering, home, source)
-    return _switch(rendering, home)
+    return _switch(rendering, home, drop_in.needed(spec))
 
 
 def _verify_elsewhere(spec: CrewSpec, surroundings: Surroundings, source: str) -> None:
@@ -116,11 +116,11 @@ def _verify_elsewhere(spec: CrewSpec, surroundings: Surroundings, source: str) -
         verify(render(spec, home, surroundings, source), home, source)
 
 
-def _switch(rendering: Rendering, home: Home) -> Outcome:
+def _switch(rendering: Rendering, home: Home, for_systemd: str) -> Outcome:
     before, old = generation.current(home), generation.table_in_force(home)
     conf_before = generation.conf_in_force(home)
     changed = before != rendering.name
-    generation.write(home, rendering.name, rendering.conf_text, rendering.table)
+    generation.write(home, rendering.name, rendering.conf_text, rendering.table, for_systemd)
     generation.write_readable(home.supervisorctl_conf, GENERATED + control_text(home))
     if changed:
         generation.switch(home, rendering.name)
@@ -254,10 +254,13 @@ def _applied(source: str, home: Home, offers: Sequence[Offer] | None) -> Json:
     generation.prepare(home)
     with generation.locked(home):
         offered = kept_offers(home) if offers is None else offers
-        admitted, warnings = _admitted(source, home, offered)
-        outcome = apply(admitted.spec, admitted.surroundings, home, source)
-        answer = _with_drop_in(outcome, admitted.spec, home).to_json(warnings, admitted.rulings)
-        answer["warnings"] += _kept_offers(home, offered)
+        try:
+            admitted, warnings = _admitted(source, home, offered)
+            outcome = apply(admitted.spec, admitted.surroundings, home, source)
+        finally:
+            untold = _tell_systemd(home)
+        answer = outcome.to_json(warnings, admitted.rulings)
+        answer["warnings"] += (*untold, *_kept_offers(home, offered))
         return answer
 
 
@@ -270,7 +273,11 @@ def _kept_offers(home: Home, offered: Sequence[Offer]) -> tuple[str, ...]:
     return ()
 
 
-def _with_drop_in(outcome: Outcome, spec: CrewSpec, home: Home) -> Outcome:
-    """Let systemd know what the crew needs, where it is the system's own; what fails there undoes nothing."""
-    warning = drop_in.put(drop_in.needed(spec)) if home == Home() else ""
-    return replace(outcome, warnings=(*outcome.warnings, warning)) if warning else outcome
+def _tell_systemd(home: Home) -> tuple[str, ...]:
+    """Let systemd know what the crew in force needs, where it is the system's own; what fails there undoes nothing.
+
+    Also after an apply that failed: at boot systemd knows nothing yet, and the last good rendering is started.
+    """
+    text = generation.drop_in(home) if home == Home() else None
+    warning = "" if text is None else drop_in.put(text)
+    return (warning,) if warning else ()

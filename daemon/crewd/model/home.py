@@ -54,6 +54,11 @@ class Home:
         return f"{self.current}/policy.json"
 
     @property
+    def drop_in(self) -> str:
+        """What systemd is told of the rendering in force, through the symlink."""
+        return f"{self.current}/systemd.conf"
+
+    @property
     def journal(self) -> str:
         """The engine's journal: ``<generation>/<first sequence>.jsonl``."""
         return f"{self.engine}/journal"

@@ -10,7 +10,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,8 @@ import structlog
 
 from crewd.errors import TargetError
 from crewd.model.facts import GenerationBegan, GenerationEnded, Judged
+from crewd.model.record import Record
+from crewd.policy.essential import loss
 from crewd.reconcile import actions as decided
 from crewd.reconcile.actions import Action, Actions
 from crewd.reconcile.bulletin import Bulletin, News
@@ -53,6 +55,7 @@ CHECK_SEC = 30.0
 STATUS_SEC = 1.0
 """The status line changes at most this often."""
 FOLLOW_AGAIN_SEC = 1.0
+REVIVE_AGAIN_SEC = 5.0
 LAST_LINES_SEC = 0.5
 ANSWER_POLL_SEC = 0.01
 ANSWER_SOON_SEC = 15.0
@@ -114,6 +117,8 @@ class Loop:
         self._status_due = False
         self._kills_workers = False
         self._said_goodbye = asyncio.Event()
+        self._lost_before: frozenset[str] | None = None
+        """Who was lost before history was read; None where the follower has caught up."""
         self._reloads: list[Answer] = []
         """Those who wait for the next apply to begin; it takes them along."""
         self._asked: set[Answer] = set()
@@ -229,17 +234,20 @@ class Loop:
 
     def _revive(self) -> None:
         instances = lost(self.supervision.wanted.essential, self.crew.records)
-        if instances:
+        if instances and not self.supervision.stopping:
             self._say(say("info", "essential workers are tried once more", instances=names(instances)))
             self._spawn(self._ask_for_start(instances))
 
     # -- what takes time
 
     async def _ask_for_start(self, instances: tuple[str, ...]) -> None:
+        """Until it is heard: which of them are still lost is looked up anew each time."""
         try:
             await self._world.engine.command(Verb.START, instances, WHO)
         except TargetError as error:
             self._say(say("error", "cannot start the essential workers", instances=names(instances), why=str(error)))
+            await self._world.clock.sleep(REVIVE_AGAIN_SEC)
+            self._post(self._revive)
 
     async def _look(self, after_sec: float) -> None:
         if after_sec > 0:
@@ -352,6 +360,8 @@ class Loop:
         await dealt_with.wait()
 
     def _observe(self, batch: Batch) -> Actions | None:
+        if batch.history and self._lost_before is None:
+            self._lost_before = frozenset(name for name, record in self.crew.records.items() if loss(record))
         lines = dict(zip((event.sequence for event in batch.events), batch.lines, strict=True))
         losses: list[Action] = []
         for before, event in self.crew.observe(batch):
@@ -365,18 +375,25 @@ class Loop:
             if line is not None:
                 self._say(line)
             if isinstance(event.fact, Judged) and not batch.history:
-                losses += self._judged(event.fact.instance)
+                instance = event.fact.instance
+                losses += self._losses({instance: self.crew.records.get(instance, NOBODY)})
         if not self._status_due:
             self._status_due = True
             self._spawn(self._status_soon())
         if batch.history:
             return None
+        losses += self._missed()
         return chain(losses, () if self.supervision.ready else self.supervision.caught_up(self.crew.generation))
 
-    def _judged(self, instance: str) -> Actions:
-        record = self.crew.records.get(instance, NOBODY)
-        if lost(self.supervision.wanted.essential, {instance: record}):
-            yield from self.supervision.lost(instance, sentence(instance, record))
+    def _losses(self, records: Mapping[str, Record]) -> Actions:
+        for instance in lost(self.supervision.wanted.essential, records):
+            yield from self.supervision.lost(instance, sentence(instance, records[instance]))
+
+    def _missed(self) -> Actions:
+        """Who was lost while the journal was not followed: a follower that began anew read it as history."""
+        before, self._lost_before = self._lost_before, None
+        if before is not None and self.supervision.ready and self.supervision.ours:
+            yield from self._losses({name: one for name, one in self.crew.records.items() if name not in before})
 
     async def _status_soon(self) -> None:
         await self._world.clock.sleep(STATUS_SEC)

@@ -8,6 +8,7 @@ Rules:
 4. Whoever writes here holds the lock; two applies never mix.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -25,9 +26,11 @@ from crewd.model.table import Table, TableError
 
 CONF = "supervisord.conf"
 TABLE = "policy.json"
+DROP_IN = "systemd.conf"
 KEPT = 5
 """How many generations are kept, those in force before and now included."""
 
+_CONFINED = "; under systemd it is made by: systemd-tmpfiles --create crewd.conf"
 _SECRET = 0o600
 _OTHERS_MAY_WRITE = 0o022
 
@@ -83,9 +86,17 @@ def drifted(conf: str) -> bool:
     return not untouched(Path(conf).read_text("utf-8", "surrogateescape"))
 
 
-def write(home: Home, name: str, conf_text: str, table: Table) -> None:
+def drop_in(home: Home) -> str | None:
+    """Return what systemd is told of the generation in force, empty for nothing; None where that is not known."""
+    try:
+        return Path(home.drop_in).read_text("utf-8")
+    except OSError:
+        return None
+
+
+def write(home: Home, name: str, conf_text: str, table: Table, drop_in: str) -> None:
     """Put a generation on the disk; one of that name that was edited by hand is mended."""
-    contents = {CONF: conf_text.encode(), TABLE: policy_table.encode(table).encode()}
+    contents = {CONF: conf_text.encode(), TABLE: policy_table.encode(table).encode(), DROP_IN: drop_in.encode()}
     final = Path(home.generations, name)
     if final.is_dir():
         _mend(final, contents)
@@ -130,8 +141,9 @@ def keep_offers(home: Home, text: bytes) -> None:
 
 def prune(home: Home, keep: frozenset[str]) -> None:
     """Remove what a killed apply left behind, and all generations but these and the newest."""
-    for left in Path(home.engine).glob(".current.*"):
-        left.unlink()
+    for file in (home.current, home.offers, home.supervisorctl_conf):
+        for left in Path(home.engine).glob(f".{Path(file).name}.*"):
+            left.unlink()
     folders = sorted(Path(home.generations).iterdir(), key=_age)
     for left in [folder for folder in folders if folder.name.startswith(".")]:
         shutil.rmtree(left)
@@ -202,7 +214,8 @@ def _folder(path: str, mode: int, *, trusted: bool = True) -> None:
     except FileExistsError:
         pass
     except OSError as cause:
-        raise TargetError(f"cannot make {path}: {cause.strerror}") from None
+        hint = _CONFINED if cause.errno == errno.EROFS else ""
+        raise TargetError(f"cannot make {path}: {cause.strerror}{hint}") from None
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise TargetError(f"cannot use {path}: it is no directory")

@@ -41,6 +41,10 @@ class FakeClock:
         """Call back when the clock is there."""
         heapq.heappush(self._timers, (when, next(self._order), callback))
 
+    def set_back(self, seconds: float) -> None:
+        """Have it show an earlier time of day; what waits is not concerned."""
+        self._wall_at_zero -= seconds
+
     def advance(self, seconds: float) -> None:
         """Move the clock, and call whoever is due, each at its own time."""
         until = self.now + seconds

@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from crewd.api import gate, protocol, seats
 from crewd.api.admission import FAILURES, FAILURES_SEC
@@ -209,6 +210,19 @@ async def test_a_signed_body_that_does_not_come_is_a_failure(tmp_path: Path, mon
         assert await slow.answered("192.0.2.1") == "429"
         assert await slow.answered("192.0.2.2") == "422"
         slow.go()
+
+
+async def test_a_clock_that_was_set_back_is_said_once(tmp_path: Path) -> None:
+    """Signed requests are shut out for as long as the step, whoever signs them: the log tells why."""
+    async with listening(tmp_path, **keyed(tmp_path)) as crewd:
+        await later(crewd)
+        crewd.clock.set_back(3600)
+        with capture_logs() as logs:
+            early = [await ask(crewd, Authorization=signed(crewd, str(number))) for number in range(2)]
+
+        assert [one.status for one in early] == [429, 429]
+        told = [line for line in logs if "the clock was set back" in line["event"]]
+        assert [line["for_sec"] for line in told] == [3600]
 
 
 async def test_what_is_signed_while_crewd_begins_is_asked_for_again(tmp_path: Path) -> None:

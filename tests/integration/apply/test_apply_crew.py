@@ -84,6 +84,7 @@ def test_the_first_apply_puts_the_crew_in_force(home):
         f"{home.current}/": 0o700,
         home.supervisord_conf: 0o600,
         home.table: 0o600,
+        home.drop_in: 0o600,
         home.supervisorctl_conf: 0o640,
     }
     assert {path: stat.S_IMODE(os.stat(path).st_mode) for path in modes} == modes
@@ -209,16 +210,37 @@ def test_standard_input_is_never_read(home):
         assert child.wait(30) == 0  # while its input is still open
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_who_makes_a_directory_that_it_may_not_make_is_said(home):
+    """Confined by its unit it sees all but a few directories read-only; one that was removed is no riddle."""
+    root = home.etc.removesuffix("/etc")
+    script = f"mount -t tmpfs -o ro none {root} && exec {sys.executable} -m crewd.apply"
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        env={**os.environ, "CREWD_HOME": root},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    made_by = "under systemd it is made by: systemd-tmpfiles --create crewd.conf"
+    assert ended.stderr.splitlines() == [f"cannot make {home.engine}: Read-only file system; {made_by}"]
+
+
 def test_only_the_last_generations_are_kept(home):
     """And what a killed apply left behind goes as well."""
     for word in "abcdefgh":
         Path(home.config).write_text(CREW.format(word))
         run_here(home, spec(word))
     Path(home.generations, ".half").mkdir()
+    for file in (home.current, home.offers, home.supervisorctl_conf):
+        Path(home.engine, f".{Path(file).name}.0a1b2c3d").touch()
     run_here(home, spec("a"))
 
     left = list(Path(home.generations).iterdir())
     assert len(left) == generation.KEPT
+    assert not list(Path(home.engine).glob(".*"))
     assert in_force(home) == "a"
 
 

@@ -105,6 +105,17 @@ def container(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield found
 
 
+def test_a_worker_cannot_read_what_the_daemon_was_told(container: Container) -> None:
+    """It runs as the same user; the environment of PID 1 and of the daemon may hold a password."""
+    daemon = container.inside("cut -d' ' -f1 /proc/1/task/1/children")
+    said = [
+        container.inside(f"tr '\\0' ' ' </proc/{pid}/cmdline; cat /proc/{pid}/environ 2>&1; true")
+        for pid in ("1", daemon)
+    ]
+
+    assert all("crewd run" in one and "Permission denied" in one for one in said), said
+
+
 def test_the_crew_runs_without_being_root(container: Container) -> None:
     """As the image's user, without any capability; and it is healthy."""
     assert container.inside("id -u") == "10001"

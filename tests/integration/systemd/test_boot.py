@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(bool(systemd_box.missing()), reason=systemd_box.
 DAEMON, SUPERVISORD = "crewd.service", "crewd-supervisord.service"
 SEC = 60.0
 GOOD = "crewd: {listen: none}\nworkers: {web: {command: [sleep, '100000'], instances: 3}}\n"
+SLOW = GOOD.replace("3}", "3, timeout_stop_sec: 200}")
 BROKEN = "workers: {web: {command: [sleep, '100000'], instances: many}}\n"
 WEB = "^sleep 100000"
 
@@ -33,11 +34,14 @@ def test_boots() -> None:
         box.run("systemctl", "start", "crewd.target")
         wait_status(box, DAEMON, "3 running")
 
+        configure(box, SLOW)
+        box.run("crewd-apply")
         configure(box, BROKEN)
         drop_in(box, SUPERVISORD, "ExecStartPre=/bin/sleep 3")  # the daemon is there first, and waits
         box.reboot()
         wait_status(box, DAEMON, "configuration not in force")
         wait_status(box, DAEMON, "3 running")
+        assert shown(box, SUPERVISORD, "TimeoutStopUSec") == "3min 35s"
         assert len(processes(box, WEB)) == 3
 
         configure(box, GOOD)

@@ -1,15 +1,16 @@
 """The loop, with every port faked: what is decided is done, and what happens comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from structlog.testing import capture_logs
 
-from crewd.model.spec import OnShutdown, RestartPolicy, SupervisordOwner
+from crewd.errors import TargetError
+from crewd.model.spec import OnShutdown, RestartMode, RestartPolicy, SupervisordOwner
 from crewd.model.states import Status
 from crewd.reconcile.actions import Exit
-from crewd.reconcile.loop import CHECK_SEC, STATUS_SEC, Loop, World
+from crewd.reconcile.loop import CHECK_SEC, REVIVE_AGAIN_SEC, STATUS_SEC, Loop, World
 from crewd.reconcile.port import Applied, ApplyRefused
 from crewd.reconcile.wanted import Wanted
 from crewd.testing import (
@@ -25,6 +26,8 @@ from crewd.testing import (
 )
 
 BEAT_SEC = 5.0
+ESSENTIAL = Wanted(essential=frozenset({"web"}))
+NEVER = RestartPolicy(restart=RestartMode.NO)
 
 
 class Rig:
@@ -318,6 +321,45 @@ async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
         await rig.advance(CHECK_SEC)
 
         assert rig.loop.crew.sequence == rig.supervisord.version().sequence
+
+
+async def test_a_loss_that_nobody_followed_ends_the_crew() -> None:
+    """A follower that begins anew reads the verdict as history: an essential worker is lost all the same."""
+    async with running(Rig(ESSENTIAL, policy=NEVER)) as rig:
+        deaf = rig.supervisord.on_change.copy()
+        rig.supervisord.on_change.clear()
+        rig.supervisord.crash("web-0", code=3)
+        await rig.advance(2 * CHECK_SEC)
+        rig.supervisord.on_change[:0] = deaf
+        await rig.advance(CHECK_SEC)
+
+        leaving = await rig.exit()
+        assert leaving.code == 1
+        assert leaving.complaint[0].startswith("cannot go on: web-0 of the essential worker web")
+
+
+async def test_lost_ones_are_tried_until_supervisord_hears_it() -> None:
+    """A start that fails is asked for again; what was lost before is no loss to a follower that begins anew."""
+    rig = Rig(ESSENTIAL, policy=NEVER)
+    rig.supervisord.boot()
+    rig.supervisord.crash("web-0", code=3)
+    rig.supervisord.end()
+    hears = rig.engine.command
+
+    async def deaf(*_arguments: object, force: bool = False) -> Mapping[str, str]:
+        raise TargetError("cannot call crewd.start: no answer", retryable=not force)
+
+    rig.engine.command = deaf
+    async with running(rig):
+        rig.loop._follower.cancel()
+        rig.loop._follower = rig.loop._spawn(rig.loop._follow())
+        await rig.advance(REVIVE_AGAIN_SEC)
+        assert rig.loop.crew.status("web-0") is Status.CRASHED
+
+        rig.engine.command = hears
+        await rig.advance(REVIVE_AGAIN_SEC)
+        assert rig.loop.crew.status("web-0") is Status.STARTING
+        assert rig.service.said == ["READY=1"]
 
 
 async def test_a_fault_of_its_own_ends_it() -> None:
