@@ -22,8 +22,9 @@ UNITS = (
 )
 SYSUSERS, TMPFILES = "crewd.sysusers", "crewd.tmpfiles"
 
-NEXT = """\
+NEXT = f"""\
 Next, as root:
+  ln -s {BIN}/crew* /usr/local/bin/    # the commands, for everybody's PATH
   systemd-sysusers                     # the user and group crewd
   systemd-tmpfiles --create            # the directories, with their owners and modes
   systemctl daemon-reload
