@@ -17,6 +17,7 @@ from crewd.errors import ConfigError
 def main() -> None:
     """Run supervisorctl, which exits."""
     options: Any = ClientOptions()
+    options.require_configfile = True
     try:
         options.searchpaths = [home_from(os.environ).supervisorctl_conf]
     except ConfigError as wrong:

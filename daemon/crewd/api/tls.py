@@ -130,7 +130,7 @@ class _Visitor(asyncio.Protocol):
         self._transport.abort()
 
     async def _shake(self) -> None:
-        # What comes is for TLS. Not paused as the connection is made: Python 3.11.2 begins to read after that all the same.
+        # What comes is for TLS. Paused no earlier: Python 3.11.2 begins to read as soon as the connection was made.
         self._transport.pause_reading()
         early = _Early()
         try:

@@ -43,6 +43,13 @@ _OF_THE_DAEMON = {
     "2": "It was used wrongly.",
     "78": "The configuration is wrong: there is a line for each mistake.",
 }
+_OF_SUPERVISORCTL = {
+    "0": "It was done; of status: all of them run.",
+    "1": "It failed, of one at least.",
+    "2": "It was used wrongly.",
+    "3": "Of status: one does not run. Of a verb of the engine: the supervisord there has no engine.",
+    "4": "The supervisord does not answer; or a name is unknown, of a verb that shows.",
+}
 
 
 def crewd() -> str:
@@ -87,6 +94,10 @@ def crewd_supervisorctl() -> str:
         "and there are restarts, why, history and reset_failed: `help` lists them all. Another installation's "
         "supervisorctl cannot load those."
     )
+    page.heading("OPTIONS")
+    page.item(f"{bold('-c')} file", "Another file than that of the home, below.")
+    page.item(bold("-h"), "Tell the others: they are supervisorctl's own.")
+    _statuses(page, _OF_SUPERVISORCTL)
     _environment(page, ("CREWD_HOME",))
     page.heading("EXAMPLES")
     page.literal(("crewd-supervisorctl status", "crewd-supervisorctl why web-0", "crewd-supervisorctl tail -f web-0"))
