@@ -185,10 +185,11 @@ def install_units(destination: str, executables: str | None) -> None:
     """
     from crewd import units  # noqa: PLC0415 - as above
 
+    executables = executables or str(Path(sys.executable).parent)
     with _refusals():
-        for place in units.install(destination, executables or str(Path(sys.executable).parent)):
+        for place in units.install(destination, executables):
             click.echo(f"wrote {place}")
-    click.echo(units.NEXT)
+    click.echo(units.NEXT.replace(units.BIN, executables))
 
 
 def _load(config: str | None) -> "tuple[Loaded, Surroundings, Home, str]":

@@ -66,7 +66,7 @@ def _of_mode(figures: Figures, logs: bool) -> Iterator[Line]:
 
 
 def _of_daemon(judge: "_Judge") -> Iterator[Line]:
-    """With BIG workers. The issue says of a scrape that it delays nothing; the two limits of that are ours."""
+    """With BIG workers. A scrape is to delay nothing; the two limits of that are ours."""
     for target, what, of, limit in (
         ("daemon ≤ 90 MiB PSS", "PSS MiB", P50, 90),
         ("daemon and supervisord, idle ≤ 1 % of a core", "idle CPU %", P50, 1),

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs/tutorial/first-crew.md"
 PRELUDE = (
     'export CREWD_HOME="$PWD/.crewd"',
     """alias crewctl="'$PWD/.venv/bin/crewctl'\"""",
-    "alias supervisorctl='.venv/bin/supervisorctl -c .crewd/engine/supervisorctl.conf'",
+    """alias supervisorctl="'$PWD/.venv/bin/crewd-supervisorctl'\"""",
 )
 """What the page has typed once, and what holds for all commands after it."""
 LISTEN = "127.0.0.1:3000"

@@ -1,5 +1,6 @@
-"""The authors' documents, byte copies in tests/documents, and the examples in them."""
+"""The authors' documents, byte copies in tests/documents; the examples in them, and in pages of ours."""
 
+import re
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -12,6 +13,12 @@ DIGESTS = {
     LIFECYCLE: "e80de7882439042c6945861f7717d32b9ae3bb757ee21ac67aef061e0b46f952",
 }
 """SHA-256 of each, as its author wrote it."""
+
+
+def commands(document: Path) -> list[str]:
+    """Return what a page of ours has typed in, in order; a line that ends with a backslash goes on."""
+    typed = [re.findall(r"^[$#] ((?:.*\\\n)*.*)$", text, re.MULTILINE) for text in examples(document, "console")]
+    return [command for block in typed for command in block]
 
 
 def examples(document: Path, language: str) -> list[str]:

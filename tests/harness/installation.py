@@ -14,7 +14,7 @@ from harness.systemd_box import Box
 
 PLACE = "/usr/lib/crewd"
 BIN = f"{PLACE}/bin"
-COMMANDS = ("crewd", "crewctl", "crewd-apply")
+COMMANDS = ("crewd", "crewctl", "crewd-apply", "crewd-supervisorctl")
 PYTHON = "/usr/bin/python3"
 REQUIREMENTS = ("pyproject.toml", "packaging/constraints.txt")
 CONFIG = "/etc/crewd/crewd.yaml"
@@ -50,6 +50,15 @@ def install(box: Box, config: str | None = None) -> None:
     box.run("systemctl", "daemon-reload")
     if config is not None:
         configure(box, config)
+
+
+def install_by_pip(box: Box, place: str) -> None:
+    """Leave a box as pip does that has installed crewd into a virtual environment at ``place``."""
+    box.mount(built(), place)
+    scripts = f"{place}.scripts"
+    box.run("cp", "-a", f"{place}/bin", scripts)
+    box.run("sh", "-c", f"sed -i '1s,{BIN},{place}/bin,' {scripts}/crew* {scripts}/supervisor*")
+    box.run("mount", "--bind", scripts, f"{place}/bin")
 
 
 def configure(box: Box, config: str) -> None:

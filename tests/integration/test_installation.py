@@ -32,6 +32,16 @@ def crewd(environment: Path, *arguments: str, home: Path) -> str:
     return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=True).stdout
 
 
+def test_supervisorctl_is_for_the_home_that_is_meant(environment: Path, tmp_path: Path) -> None:
+    """It asks no other supervisord where there is none of crewd's, and says which file it misses."""
+    command = [str(environment / "bin/python"), str(environment / "bin/crewd-supervisorctl"), "status"]
+    variables = {"PATH": "/usr/bin:/bin", "CREWD_HOME": str(tmp_path)}
+    asked = subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=False)
+
+    assert asked.returncode == 2
+    assert f"{tmp_path}/engine/supervisorctl.conf" in asked.stderr
+
+
 def test_it_holds_all_that_it_needs(environment: Path, tmp_path: Path) -> None:
     """Template, schema, migrations and units come with it; a crew is checked and rendered."""
     (tmp_path / "etc").mkdir()

@@ -109,6 +109,14 @@ def test_each_page_has_its_sections(name: str) -> None:
     assert name == "crewd.yaml.5" or {"OPTIONS", "EXIT STATUS", "ENVIRONMENT"} <= set(titles)
 
 
+def test_the_pages_that_the_reference_leads_to_are_named_as_they_are_installed() -> None:
+    """A man page has no links."""
+    named = re.findall(r"/usr/share/doc/crewd/(\S+\.md)", (MAN / "crewd.yaml.5").read_text().replace("\\-", "-"))
+
+    assert "docs/reference/access.md" in named
+    assert [page for page in named if not (ROOT / page).is_file()] == []
+
+
 @needs_man
 def test_each_exit_status_of_crewctl_is_on_its_page() -> None:
     """Scripts rely on them."""

@@ -117,7 +117,6 @@ class _Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.pause_reading()  # what comes is for TLS
         if len(self._waiting) >= WAITING:
             self._transport.abort()
             return
@@ -131,6 +130,8 @@ class _Visitor(asyncio.Protocol):
         self._transport.abort()
 
     async def _shake(self) -> None:
+        # What comes is for TLS. Paused no earlier: Python 3.11.2 begins to read as soon as the connection was made.
+        self._transport.pause_reading()
         early = _Early()
         try:
             secured = await self._secured(early)

@@ -209,7 +209,9 @@ TLS = Members(
         Member(
             "certificate", AbsolutePath(), "The server's certificate, PEM, those up to its authority behind it.", True
         ),
-        Member("key", AbsolutePath(), "Its private key, PEM, without a passphrase; nobody else may read it.", True),
+        Member(
+            "key", AbsolutePath(), "Its private key, PEM, without a passphrase; root:crewd 0640 under systemd.", True
+        ),
         Member(
             "client_ca",
             AbsolutePath(),
@@ -237,7 +239,12 @@ HMAC_KEY = Members(
     "a mapping with secret_file and role",
     HmacKey,
     (
-        Member("secret_file", AbsolutePath(), "The file with the secret, which nobody else may read.", required=True),
+        Member(
+            "secret_file",
+            AbsolutePath(),
+            "The file with the secret; root:crewd 0640 under systemd, else 0600.",
+            required=True,
+        ),
         Member("role", RoleWord(), "What a request that is signed with it may do.", required=True),
         Member("workers", _GLOBS, "Globs of the workers that it is for; without them all. Not for admins."),
     ),

@@ -6,10 +6,12 @@ That page has headings, paragraphs, lists, blocks of YAML and tables of keys, an
 import re
 from collections.abc import Iterator
 from itertools import groupby
+from posixpath import join, normpath
 
 from crewd.man.roff import Page, bold, escaped, prose
 
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+_HERE = "/usr/share/doc/crewd/docs/reference"
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)[^)]*\)")
 _CELLS = re.compile(r"(?<!\\)\|")
 _COLUMNS = 3
 
@@ -62,5 +64,5 @@ def _row(page: Page, row: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text without links: there is nothing to follow."""
-    return _LINK.sub(r"\1", text)
+    """Return text that names the file of each link, where a package has it: there is nothing to follow."""
+    return _LINK.sub(lambda link: f"{link[1]} ({normpath(join(_HERE, link[2]))})" if link[2] else link[1], text)

@@ -23,7 +23,7 @@ _VARIABLES = {
 }
 _OF_DAEMON = ("CREWD_HOME", "CREWD_LISTEN", "CREWD_DATABASE_URL", "CREWD_SUPERVISORD", "CREWD_APPLY_SOCKET")
 _OF_CREWCTL = ("CREWD_HOME", "CREWD_HOST", "CREWD_TOKEN", "NO_COLOR")
-_OTHERS = {"crewd": 8, "crewctl": 1, "crewd-apply": 8, "crewd.yaml": 5}
+_OTHERS = {"crewd": 8, "crewctl": 1, "crewd-apply": 8, "crewd-supervisorctl": 8, "crewd.yaml": 5}
 _STATUSES = {
     "0": "It was done, or shown; of status: all of them run; of doctor: there is no problem.",
     "1": "It failed, of one at least; of a command that does something: a name is unknown. Of doctor: there is "
@@ -43,6 +43,13 @@ _OF_THE_DAEMON = {
     "2": "It was used wrongly.",
     "78": "The configuration is wrong: there is a line for each mistake.",
 }
+_OF_SUPERVISORCTL = {
+    "0": "It was done; of status: all of them run.",
+    "1": "It failed, of one at least.",
+    "2": "It was used wrongly.",
+    "3": "Of status: one does not run. Of a verb of the engine: the supervisord there has no engine.",
+    "4": "The supervisord does not answer; or a name is unknown, of a verb that shows.",
+}
 
 
 def crewd() -> str:
@@ -57,7 +64,7 @@ def crewctl() -> str:
     """Return crewctl(1)."""
     page = _of_group("crewctl", 1, ctl.crewctl, _STATUSES, _OF_CREWCTL)
     _files(page, ("config", "socket"))
-    _see_also(page, "crewctl", "supervisorctl(1)")
+    _see_also(page, "crewctl")
     return page.text()
 
 
@@ -74,6 +81,28 @@ def crewd_apply() -> str:
     _examples(page, apply.main)
     _files(page, ("config", "generations", "current", "supervisorctl_conf", "engine_socket"))
     _see_also(page, "crewd-apply")
+    return page.text()
+
+
+def crewd_supervisorctl() -> str:
+    """Return crewd-supervisorctl(8)."""
+    name = "crewd-supervisorctl"
+    page = _begun(name, 8, "supervisorctl of crewd's supervisord", f"{bold(name)} [supervisorctl's options] [verb ...]")
+    page.heading("DESCRIPTION")
+    page.paragraph(
+        "The supervisorctl that came with crewd, on crewd's supervisord: it needs no daemon. Each stock verb works, "
+        "and there are restarts, why, history and reset_failed: `help` lists them all. Another installation's "
+        "supervisorctl cannot load those."
+    )
+    page.heading("OPTIONS")
+    page.item(f"{bold('-c')} file", "Another file than that of the home, below.")
+    page.item(bold("-h"), "Tell the others: they are supervisorctl's own.")
+    _statuses(page, _OF_SUPERVISORCTL)
+    _environment(page, ("CREWD_HOME",))
+    page.heading("EXAMPLES")
+    page.literal(("crewd-supervisorctl status", "crewd-supervisorctl why web-0", "crewd-supervisorctl tail -f web-0"))
+    _files(page, ("supervisorctl_conf", "engine_socket"))
+    _see_also(page, name, "supervisord(1)")
     return page.text()
 
 
@@ -102,6 +131,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "crewd.8": crewd,
     "crewctl.1": crewctl,
     "crewd-apply.8": crewd_apply,
+    "crewd-supervisorctl.8": crewd_supervisorctl,
     "crewd.yaml.5": crewd_yaml,
 }
 """Each file, and what makes it."""

@@ -491,7 +491,7 @@ def _left_out(worker_id: str, ruling: Ruling) -> Actions:
         yield say("error", "a worker made over the API is left out", worker=worker_id, why=why)
 
 
-_HOW_TO_END = {"end_it_by": "supervisorctl shutdown"}
+_HOW_TO_END = {"end_it_by": "crewd-supervisorctl shutdown"}
 
 
 def _extend(within_sec: float) -> tuple[str, ...]:

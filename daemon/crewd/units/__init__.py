@@ -26,8 +26,9 @@ PROGRAMS = ("python", "crewd", "crewd-apply")
 """What the units start, partly as root."""
 SYSUSERS, TMPFILES = "crewd.sysusers", "crewd.tmpfiles"
 
-NEXT = """\
+NEXT = f"""\
 Next, as root:
+  ln -s {BIN}/crew* /usr/local/bin/    # the commands, for everybody's PATH
   systemd-sysusers                     # the user and group crewd
   systemd-tmpfiles --create            # the directories, with their owners and modes
   systemctl daemon-reload

@@ -1,6 +1,7 @@
 """The main file and those beside it: read in order, each mistake at its own place, nothing hidden by another file."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,15 @@ def test_workers_may_stand_in_conf_d(crew, folder):
     assert {worker.policy.restart_sec for worker in loaded.spec.workers.values()} == {9.0}
     assert loaded.files == tuple(f"{folder}/{name}" for name in ("crewd.yaml", "conf.d/a.yaml", "conf.d/b.yaml"))
     assert loaded.warnings == ()
+
+
+def test_the_file_of_a_package_has_a_worker_to_begin_with(crew):
+    """None as it is installed; the one of the sample where its `#` are taken away."""
+    shipped = (Path(__file__).parents[3] / "packaging/etc/crewd.yaml").read_text()
+    begun = crew(shipped.replace("\n#  ", "\n  ")).spec.workers
+
+    assert not crew(shipped).spec.workers
+    assert [(name, worker.instances) for name, worker in begun.items()] == [("web", 1)]
 
 
 def test_a_worker_in_two_files_names_both_places(refused):
