@@ -114,7 +114,7 @@ def test_the_pages_that_the_reference_leads_to_are_named_as_they_are_installed()
     named = re.findall(r"/usr/share/doc/crewd/(\S+\.md)", (MAN / "crewd.yaml.5").read_text().replace("\\-", "-"))
 
     assert "docs/reference/access.md" in named
-    assert [page for page in named if not (ROOT / page).is_file()] == []
+    assert [page for page in named if not (CHECKOUT / page).is_file()] == []
 
 
 @needs_man

@@ -43,7 +43,7 @@ def look(home: Home, source: str | None, daemon_socket: str, ask: Ask) -> Facts:
     unseen: list[Unseen] = []
     daemon, crew = _daemon(daemon_socket, ask, unseen)
     if crew is None:
-        unseen.append(Unseen(Area.VERSIONS, "", "only crewd tells the version of its database's tables"))
+        unseen.append(Unseen(Area.VERSIONS, daemon_socket, "only crewd tells the version of its database's tables"))
     engine, version, instances = _engine(home, unseen)
     looker = os.geteuid()
     engine_uid = engine.listener.uid if engine.listener else _owner(home.engine, looker)
