@@ -110,8 +110,10 @@ def _work_goes_on(box: Box, workers: frozenset[int]) -> None:
 def test_what_is_purged_leaves_nothing(box: Box) -> None:
     """Removal ends the crew and keeps what is the operator's; after a purge the machine is as it was before."""
     before = files(box)
+    box.run("mount", "-o", "remount,ro", "/dev/shm")
     install(box, package.built())
     employ(box, CREW, 3)
+    _be_upgraded_while_stopped(box)
     _be_upgraded_while_disabled(box)
     box.run("systemctl", "enable", "--now", TARGET)
     wait_status(box, DAEMON, "3 running")
@@ -123,6 +125,8 @@ def test_what_is_purged_leaves_nothing(box: Box) -> None:
     assert box.path("/var/lib/crewd/crewd.db").exists()
     assert not box.path("/usr/lib/crewd").exists()
 
+    install(box, package.built())
+    wait_status(box, DAEMON, "3 running")
     box.run("dpkg", "--purge", "crewd")
     assert files(box) == before
     assert box.run("find", "/run", "-name", "crewd*").stdout == ""
@@ -130,16 +134,55 @@ def test_what_is_purged_leaves_nothing(box: Box) -> None:
     assert box.run("getent", "group", "crewd", check=False).stdout == ""
 
 
-def _be_upgraded_while_disabled(box: Box) -> None:
-    """What an operator stopped and disabled is neither started nor enabled by an upgrade."""
-    enabled = shown(box, TARGET, "UnitFileState")
-    box.run("systemctl", "disable", "--now", TARGET)
+def _be_upgraded_while_stopped(box: Box) -> None:
+    """What an operator stopped is not started by an upgrade, though it is enabled."""
+    box.run("systemctl", "stop", TARGET)
     wait_for(lambda: not processes(box, WORKERS), SEC, "the crew's end")
     install(box, package.following())
 
-    assert enabled == "enabled"
+    assert shown(box, TARGET, "UnitFileState") == "enabled"
+    assert not _states(box) & {"active", "activating"}
+
+
+def _be_upgraded_while_disabled(box: Box) -> None:
+    """What an operator disabled is not enabled by an upgrade, nor started."""
+    box.run("systemctl", "disable", TARGET)
+    install(box, package.built())
+
     assert shown(box, TARGET, "UnitFileState") == "disabled"
-    assert not {shown(box, unit, "ActiveState") for unit in (TARGET, DAEMON, SUPERVISORD)} & {"active", "activating"}
+    assert not _states(box) & {"active", "activating"}
+
+
+def _states(box: Box) -> set[str]:
+    return {shown(box, unit, "ActiveState") for unit in (TARGET, DAEMON, SUPERVISORD)}
+
+
+def test_a_crew_that_may_not_be_stopped_keeps_the_package(box: Box) -> None:
+    """Where a policy of the machine forbids the stop, the removal fails, and the crew runs on as it did.
+
+    Also where its script is taken away, supervisord can still be reached. Nor is an account purged that was there.
+    """
+    box.run("useradd", "--system", "--home-dir", "/opt/crew", "crewd")
+    account = box.out("getent", "passwd", "crewd")
+    install(box, package.built())
+    employ(box, CREW, 3)
+    workers = processes(box, WORKERS)
+    box.run("sh", "-c", "cat >/usr/sbin/policy-rc.d", text='#!/bin/sh\n[ "$2" != stop ] || exit 101\n')
+    removal = box.run("dpkg", "--remove", "crewd", check=False)
+
+    assert removal.returncode != 0
+    assert "cannot remove crewd: crewd-supervisord" in removal.stderr
+    assert shown(box, DAEMON, "ActiveState") == "active"
+    assert processes(box, WORKERS) == workers
+
+    box.run("rm", "/var/lib/dpkg/info/crewd.prerm")
+    box.run("dpkg", "--remove", "crewd")
+    assert box.run("find", "/run/crewd-engine", "-type", "s").stdout
+    assert processes(box, WORKERS) == workers
+
+    box.run("systemctl", "stop", SUPERVISORD)
+    box.run("dpkg", "--purge", "crewd")
+    assert box.out("getent", "passwd", "crewd") == account
 
 
 def test_lintian_finds_no_error() -> None:
