@@ -180,7 +180,7 @@ def test_a_crew_that_may_not_be_stopped_keeps_the_package(box: Box) -> None:
     assert box.run("find", "/run/crewd-engine", "-type", "s").stdout
     assert processes(box, WORKERS) == workers
 
-    box.run("systemctl", "stop", SUPERVISORD)
+    box.run("systemctl", "stop", DAEMON, SUPERVISORD)
     box.run("dpkg", "--purge", "crewd")
     assert box.out("getent", "passwd", "crewd") == account
 
