@@ -75,7 +75,7 @@ WRONG = [
     ),
     (
         "{tls: {certificate: /c.pem}}",
-        ["1:14: crewd.tls: key is missing: Its private key, PEM, without a passphrase; nobody else may read it."],
+        ["1:14: crewd.tls: key is missing: Its private key, PEM, without a passphrase; root:crewd 0640 under systemd."],
     ),
     (
         "{hmac_keys: {k: {secret_file: k, role: node}}}",
