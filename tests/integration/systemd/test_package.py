@@ -1,6 +1,7 @@
 """The Debian package on a real systemd: installed, upgraded while workers run, removed, purged."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from crewd import __version__
 from harness import package, systemd_box
+from harness.documents import commands
 from harness.installation import CONFIG, configure
 from harness.package import NEXT_VERSION
 from harness.systemd_box import Box
@@ -68,6 +70,7 @@ def test_workers_run_through_an_upgrade(box: Box) -> None:
     """Only the daemon is another. What the old engine still runs is said, and works in full, until it is renewed."""
     install(box, package.built())
     employ(box, CREW, 3)
+    _be_helped_by_the_runbook(box)
     workers, supervisord, daemon = processes(box, WORKERS), main_pid(box, SUPERVISORD), main_pid(box, DAEMON)
     healthy = doctors_findings(box)
     install(box, package.following())
@@ -93,6 +96,20 @@ def test_workers_run_through_an_upgrade(box: Box) -> None:
     box.run("systemctl", "restart", SUPERVISORD)
     wait_status(box, DAEMON, "4 running")
     assert "engine-code" not in doctors_findings(box)
+
+
+def _be_helped_by_the_runbook(box: Box) -> None:
+    """Of a daemon that is gone: what its commands say is what the page has, and they are all there."""
+    page = box.path("/usr/share/doc/crewd/docs/runbooks/daemon-gone.md")
+    look, *_, workers = commands(page)
+    box.run("systemctl", "stop", DAEMON)
+    said = box.run(*look.split(), check=False).stderr
+    states = box.out(*workers.split())
+    box.run("systemctl", "start", DAEMON)
+    wait_status(box, DAEMON, "3 running")
+
+    assert said in page.read_text()
+    assert states.count("RUNNING") == 3
 
 
 def _work_goes_on(box: Box, workers: frozenset[int]) -> None:
@@ -193,18 +210,37 @@ def test_lintian_finds_no_error() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-def test_nothing_of_the_machine_that_built_it_is_inside(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is in it, as it will lie on a machine."""
+    tree = tmp_path_factory.mktemp("tree")
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package.built()), str(tree)], check=True)
+    return tree
+
+
+def test_alerts_and_pages_lead_to_pages_that_are_there(tree: Path) -> None:
+    """As they are installed: uncompressed, and none only in a checkout."""
+    rules = "".join(file.read_text() for file in (tree / "usr/share/crewd/prometheus/rules").glob("*.yml"))
+    runbooks = {tree / url for url in re.findall(r"runbook_url: /(\S+)", rules)}
+    pages = list((tree / "usr/share/doc/crewd/docs").rglob("*.md"))
+    links = {page.parent / link for page in pages for link in re.findall(r"\]\((?!\w+:|#)([^)#]+)", page.read_text())}
+
+    assert len(runbooks) > 10
+    assert len(links) > 100
+    assert sorted(one for one in runbooks | links if not one.exists()) == []
+
+
+def test_nothing_of_the_machine_that_built_it_is_inside(tree: Path) -> None:
     """No compiled code, no installer's notes, no path but those on the machine where it will be."""
-    subprocess.run(["dpkg-deb", "--raw-extract", str(package.built()), str(tmp_path)], check=True)
-    packages = next(tmp_path.glob("usr/lib/crewd/lib/python3*/site-packages"))
+    packages = next(tree.glob("usr/lib/crewd/lib/python3*/site-packages"))
     notes = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
-    files = [file for file in tmp_path.rglob("*") if file.is_file() and not file.is_symlink()]
+    files = [file for file in tree.rglob("*") if file.is_file() and not file.is_symlink()]
     scripts = [
-        file.read_text().splitlines()[0] for file in (tmp_path / "usr/lib/crewd/bin").iterdir() if not file.is_symlink()
+        file.read_text().splitlines()[0] for file in (tree / "usr/lib/crewd/bin").iterdir() if not file.is_symlink()
     ]
 
     assert (packages / "crewd_supervisord").is_dir()
     assert [file for file in files if file.name in notes or file.suffix in {".pyc", ".pth"}] == []
     assert [file for file in files if b"/crewd/tree/usr/lib/crewd" in file.read_bytes()] == []
     assert set(scripts) == {"#!/usr/lib/crewd/bin/python"}
-    assert (tmp_path / "usr/lib/crewd/pyvenv.cfg").read_text().splitlines()[0] == "home = /usr/bin"
+    assert (tree / "usr/lib/crewd/pyvenv.cfg").read_text().splitlines()[0] == "home = /usr/bin"
