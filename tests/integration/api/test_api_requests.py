@@ -16,6 +16,7 @@ from crewd.api.handlers import EVENTS_MOST
 from crewd.reconcile.bulletin import WAITING_MOST
 from crewd.reconcile.output import Line, Stream
 from crewd.reconcile.port import ApplyFailed, ApplyRefused
+from crewd.store.versions import CURRENT
 from harness.api import ADMIN, Answer, Crewd, UnixConnection, exchange, running, until
 
 
@@ -41,7 +42,7 @@ async def test_the_crew_is_listed(crewd: Crewd) -> None:
             "applied_at": "2027-01-15T08:00:00.000Z",
             "drift": [],
         }
-        assert data["recording"] == {"lag_events": 0, "trouble": ""}
+        assert data["recording"] == {"lag_events": 0, "trouble": "", "tables_version": CURRENT}
 
 
 async def test_a_list_is_of_what_is_named(crewd: Crewd) -> None:
