@@ -173,7 +173,7 @@ def test_a_question_can_be_interrupted(api: Api, root: Path) -> None:
     """Ctrl-C: 130, and nothing was done."""
     api.serve("GET /workers", data(crew(worker(instance("web-0")))))
     with Terminal(root, "shutdown") as terminal:
-        terminal.reads("shut down all 1 instance? [y/N] ")
+        terminal.reads("shut down all 1 instances? [y/N] ")
         terminal.types("\x03")
 
         assert terminal.ends() == 130
