@@ -53,6 +53,7 @@ def test_the_manager_hears_of_a_life(edition: Edition, manager: NotifySocket) ->
     """Ready, beats, and the end; a reload is not the end. No worker hears of the manager."""
     with Supervisord(edition, [SLEEP], environment={**GIVEN, "NOTIFY_SOCKET": manager.path}) as server:
         wait_for(lambda: manager.said() == ["READY"], what=manager.lines)
+        server.wait_state("web-0", "RUNNING")  # its own environment by then, not its parent's before the exec
         assert not environment_of(server.pid_of("web-0")).keys() & {*GIVEN, "NOTIFY_SOCKET"}
         wait_for(manager.beats, BEAT_SEC, manager.lines)
         assert manager.status() == "1 of 1 programs running"
