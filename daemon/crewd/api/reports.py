@@ -37,15 +37,15 @@ class ReportHandlers:
         """
         told = heartbeat or HeartbeatBody()
         instance = self._reporter(request, name, told.instance)
-        heard = Heartbeat(0.0, 0.0, told.assigned_accounts, told.active_tasks, told.error_count, told.metadata)
-        self._ports.reporting.hear(instance, heard)
+        said = Heartbeat(0.0, 0.0, told.assigned_accounts, told.active_tasks, told.error_count, told.metadata)
+        heard = self._ports.reporting.hear(instance, said)
         worker = self._ports.view.worker(worker_of(instance))
         limit_sec = STALE_SEC if worker is None or worker.heartbeat_stale_sec is None else worker.heartbeat_stale_sec
         return answer(
             {
                 "worker_id": worker_of(instance),
                 "instance": instance,
-                "at": iso(self._ports.wall()),
+                "at": iso(heard.at),
                 "stale_after_sec": worker_logs.finite(limit_sec),
             }
         )

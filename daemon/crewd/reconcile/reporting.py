@@ -86,9 +86,11 @@ class Reporting:
         self._allowances: dict[str, Allowance] = {}
         self._trouble = ""
 
-    def hear(self, instance: str, heartbeat: Heartbeat) -> None:
-        """Take note that the instance lives, with what it says of itself; ``at`` and ``boottime`` are filled in."""
-        self._view.heartbeats.hear(instance, replace(heartbeat, at=self._clock.time(), boottime=self._boot()))
+    def hear(self, instance: str, heartbeat: Heartbeat) -> Heartbeat:
+        """Take note that the instance lives, with what it says of itself; return it with ``at`` and ``boottime``."""
+        heard = replace(heartbeat, at=self._clock.time(), boottime=self._boot())
+        self._view.heartbeats.hear(instance, heard)
+        return heard
 
     async def write_down(self, instance: str, entries: Sequence[LogEntry]) -> None:
         """Store these of one instance; return when they are. Raises StoreError, or TooManyReports."""
