@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from crewd.model.home import Home
     from crewd.supervisord.surroundings import Surroundings
 
-EX_CONFIG = 78
-
 _config = click.option(
     "-c", "--config", type=click.Path(), metavar="FILE", help="Take this configuration. The default is the home's own."
 )
@@ -31,7 +29,7 @@ _CHECKED = {
     0: "It is right.",
     1: "It could not be looked at.",
     2: "It was used wrongly.",
-    EX_CONFIG: "The configuration is wrong: there is a line for each mistake.",
+    os.EX_CONFIG: "The configuration is wrong: there is a line for each mistake.",
 }
 
 
@@ -55,7 +53,7 @@ def main() -> None:
             0: "It was ended, by TERM, INT or `crewctl shutdown`.",
             1: "It could not run, or not go on.",
             2: "It was used wrongly.",
-            EX_CONFIG: "The configuration is wrong: starting it again without a change is in vain.",
+            os.EX_CONFIG: "The configuration is wrong: starting it again without a change is in vain.",
         },
     )
 )
@@ -209,7 +207,7 @@ def _refusals() -> Generator[None]:
     except ConfigError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     except CrewdError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

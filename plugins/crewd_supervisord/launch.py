@@ -8,8 +8,6 @@ import gc
 import os
 import sys
 
-EX_CONFIG = 78
-
 
 def main() -> None:
     """Run supervisord."""
@@ -27,7 +25,7 @@ def main() -> None:
     parsing.forgive_missing_log_directories()
     if missing := boot_lock.nothing_in_force(sys.argv[1:]):
         sys.stderr.write(f"cannot start supervisord: {missing} is missing: crewd-apply makes it, or says why not\n")
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     service.take(os.environ)
     boot_lock.hold(sys.argv[1:])
     sys.argv[0] = "supervisord"

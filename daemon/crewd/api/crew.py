@@ -18,6 +18,7 @@ from crewd.model.reasons import Reason
 from crewd.model.states import Status
 from crewd.policy.accounting import worker_of
 from crewd.reconcile.selecting import UnknownNames
+from crewd.reconcile.status_words import status_words
 
 _FIRST = (Status.ERROR, Status.CRASHED, Status.STARTING, Status.STOPPING)
 """What any instance is of these, the first of them, its worker is."""
@@ -149,7 +150,7 @@ class CrewShapes:
                 "generation": view.crew.generation,
                 "mode": "" if version is None else version.mode,
                 "mode_reason": "" if version is None else version.mode_reason,
-                "words": supervision.words(str(view.crew.summary())),
+                "words": status_words(supervision, str(view.crew.summary())),
             },
             "configuration": {
                 "in_force": bool(view.applies.successful) and not supervision.problems,

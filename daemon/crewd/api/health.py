@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from crewd.api.envelope import JSON, encoded
 from crewd.api.ports import Ports
+from crewd.reconcile.status_words import status_words
 from crewd.wording import counted
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,7 +45,7 @@ class Health:
         recorded = view.recorder.recorded
         applied = view.applies.successful and not view.supervision.problems
         checks = (
-            (view.supervisord_up, f"supervisord: {view.supervision.words('it is not there')}"),
+            (view.supervisord_up, f"supervisord: {status_words(view.supervision, 'it is not there')}"),
             (bool(applied), f"the configuration is not in force{_counted(view.supervision.problems)}"),
             (not view.crew.stale or not view.supervisord_up, "the picture is not of now"),
             (recorded.open and not recorded.trouble, f"nothing is recorded: {recorded.trouble or 'not open yet'}"),

@@ -30,7 +30,7 @@ from crewd.errors import ConfigError, CrewdError, TargetError
 from crewd.metrics import Calls, Metrics, ProcSampler
 from crewd.model.home import Home
 from crewd.model.spec import CrewSpec, DaemonSpec, SupervisordOwner
-from crewd.reconcile.actions import EX_CONFIG, EX_FAILED, Exit
+from crewd.reconcile.actions import EX_FAILED, Exit
 from crewd.reconcile.auditor import Auditor
 from crewd.reconcile.configuring import Configuring
 from crewd.reconcile.control import Control
@@ -94,7 +94,7 @@ def run(config: str | None, environ: MutableMapping[str, str]) -> int:
         with locked(home.lock):
             leaving = asyncio.run(_run(home, path, service, environ))
     except ConfigError as error:
-        leaving = Exit(EX_CONFIG, tuple(str(problem) for problem in error.problems))
+        leaving = Exit(os.EX_CONFIG, tuple(str(problem) for problem in error.problems))
     except CrewdError as error:
         leaving = Exit(EX_FAILED, (str(error),))
     logs.complain(leaving.complaint, environ)

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from crewd.reconcile.narrative import Say
 
-EX_OK = 0
 EX_FAILED = 1
-EX_CONFIG = 78
 
 
 @dataclass(frozen=True, slots=True)

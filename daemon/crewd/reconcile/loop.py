@@ -46,6 +46,7 @@ from crewd.reconcile.port import (
     ServiceManager,
     Verb,
 )
+from crewd.reconcile.status_words import status_words
 from crewd.reconcile.supervision import Life, Supervision
 from crewd.reconcile.wanted import Applies, Wanted
 
@@ -194,7 +195,7 @@ class Loop:
         getattr(_log, line.level)(line.event, **line.fields)
 
     def _notify(self, *lines: str) -> None:
-        self._status = self.supervision.words(str(self.crew.summary()))
+        self._status = status_words(self.supervision, str(self.crew.summary()))
         self._world.service.notify(*lines, f"STATUS={self._status}")
 
     def _start(self) -> None:
@@ -401,7 +402,7 @@ class Loop:
 
     def _refresh_status(self) -> None:
         self._status_due = False
-        if self.supervision.words(str(self.crew.summary())) != self._status:
+        if status_words(self.supervision, str(self.crew.summary())) != self._status:
             self._notify()
 
     async def _beat(self) -> None:

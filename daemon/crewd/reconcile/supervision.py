@@ -28,13 +28,12 @@ Rules:
 from dataclasses import replace
 from enum import Enum, auto
 from math import inf
+from os import EX_CONFIG, EX_OK
 
 from crewd.model.offer import Fate, Ruling
 from crewd.model.spec import OnShutdown, SupervisordOwner
 from crewd.reconcile.actions import (
-    EX_CONFIG,
     EX_FAILED,
-    EX_OK,
     Actions,
     Apply,
     Attach,
@@ -50,7 +49,6 @@ from crewd.reconcile.actions import (
 from crewd.reconcile.narrative import names, say
 from crewd.reconcile.port import RPC_VERSION, Applied, ApplyFailed, ApplyRefused, ApplyResult, EngineVersion
 from crewd.reconcile.wanted import Wanted
-from crewd.wording import counted
 
 STEADY_SEC = 10.0
 BACKOFF_MOST_SEC = 30.0
@@ -93,12 +91,24 @@ class Supervision:
         self._started_at = -inf
         self._ever_up = False
         self._caught_up_with = ""
-        self._why_gone = ""
+        self.why_gone = ""
+        """How the last one ended; empty while one answers."""
         self._looking = False
         self._table = ""
         """The rendering that we put in force last; empty before the first."""
         self._told_again = ("", "")
         """The generation, and the rendering, for which supervisord was told again: once is enough."""
+
+    @property
+    def lags(self) -> bool:
+        """Whether the supervisord that answers has another rendering in force than the one we put in force last."""
+        version = self.version
+        return bool(self._table) and version is not None and version.spoken and version.table != self._table
+
+    @property
+    def stale(self) -> bool:
+        """Whether the picture cannot be trusted to be of now."""
+        return self.life is not Life.UP or bool(self.silent) or bool(self.version and self.version.journal_error)
 
     # -- the beginning
 
@@ -268,8 +278,7 @@ class Supervision:
 
     def _tell_again(self, version: EngineVersion) -> Actions:
         """Apply again where supervisord has another rendering in force than the disk; once for each of its lives."""
-        lags = bool(self._table) and version.spoken and version.table != self._table
-        if lags and not (self.applying or self.stopping) and self._told_again != (version.generation, self._table):
+        if self.lags and not (self.applying or self.stopping) and self._told_again != (version.generation, self._table):
             self._told_again = (version.generation, self._table)
             yield say("warning", "supervisord has another rendering in force", name=version.table, wanted=self._table)
             yield from self._apply()
@@ -312,7 +321,7 @@ class Supervision:
 
     def _gone(self, why: str, now: float) -> Actions:
         self.life = Life.AWAY
-        self._why_gone = why
+        self.why_gone = why
         self._failures = 0 if now - self._started_at >= STEADY_SEC else self._failures + 1
         if not self._ever_up:
             yield Exit(EX_FAILED, (f"cannot start supervisord: {why}",))
@@ -376,7 +385,7 @@ class Supervision:
             yield say("info", "supervisord writes its journal again")
 
     def _up(self, version: EngineVersion) -> None:
-        self.life, self.version, self._ever_up, self._why_gone = Life.UP, version, True, ""
+        self.life, self.version, self._ever_up, self.why_gone = Life.UP, version, True, ""
         self.silent = ""
 
     # -- being ready
@@ -441,44 +450,6 @@ class Supervision:
         within = self.wanted.stop_within_sec
         yield say("error", "supervisord does not end; killing it and its workers", after_sec=within)
         yield Kill()
-
-    # -- in words
-
-    def words(self, picture: str) -> str:
-        """Return the status line; ``picture`` is what the crew's summary says."""
-        if self.stopping:
-            return f"stopping; {picture}"
-        parts = [part for part in (self._life_words(), self._config_words()) if part]
-        return "; ".join([*parts, f"last known: {picture}" if self.stale else picture])
-
-    @property
-    def stale(self) -> bool:
-        """Whether the picture cannot be trusted to be of now."""
-        return self.life is not Life.UP or bool(self.silent) or bool(self.version and self.version.journal_error)
-
-    def _life_words(self) -> str:
-        if self.silent and self.life in (Life.SOUGHT, Life.AWAY):
-            return "supervisord does not answer"
-        if self.life is Life.AWAY and self.wanted.owner is SupervisordOwner.EXTERNAL:
-            return "waiting for supervisord"
-        if self.life is Life.AWAY and self._why_gone:
-            return f"supervisord gone ({self._why_gone}), starting it again"
-        if self.life in (Life.SOUGHT, Life.AWAY, Life.STARTING):
-            return "starting supervisord"
-        if self.version is not None and not self.version.spoken:
-            return f"status only: the engine speaks RPC version {self.version.rpc}, not {RPC_VERSION}"
-        if self.version is not None and self.version.journal_error:
-            return f"the journal cannot be written: {self.version.journal_error}"
-        return "supervisord does not answer" if self.silent else ""
-
-    def _config_words(self) -> str:
-        if self.problems:
-            return f"configuration not in force, {counted(len(self.problems), 'problem')}"
-        version = self.version
-        lags = self._table and self.life is Life.UP and version and version.spoken and version.table != self._table
-        if lags:
-            return "supervisord has not taken over the configuration"
-        return "; ".join(version.drift) if version and self.life is Life.UP else ""
 
 
 def _left_out(worker_id: str, ruling: Ruling) -> Actions:

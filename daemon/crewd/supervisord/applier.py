@@ -15,7 +15,6 @@ from crewd.model.offer import Offer, encode, rulings_from_json
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, ApplyResult
 
 DEADLINE_SEC = 120.0
-EX_CONFIG = 78
 PLAN = ("added", "changed", "restarted", "removed", "kept")
 
 
@@ -65,7 +64,7 @@ class ApplyChild:
 def read_result(code: int, output: bytes, complaint: str) -> ApplyResult:
     """Return what an ended ``crewd-apply`` meant."""
     lines = tuple(line for line in complaint.splitlines() if line.strip())
-    if code == EX_CONFIG:
+    if code == os.EX_CONFIG:
         return ApplyRefused(lines or ("crewd-apply refused the configuration without a word",))
     if code != 0:
         return ApplyFailed(lines[-1] if lines else f"cannot apply: crewd-apply exited with {code}")

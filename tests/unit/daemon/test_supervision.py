@@ -10,6 +10,7 @@ from crewd.model.spec import OnShutdown, SupervisordOwner
 from crewd.reconcile.actions import Action, Apply, Attach, Exit, Kill, Look, Notify, Reap, Revive, Start, Terminate
 from crewd.reconcile.narrative import Say
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, EngineVersion
+from crewd.reconcile.status_words import status_words
 from crewd.reconcile.supervision import BACKOFF_MOST_SEC, LOOK_AGAIN_SEC, Life, Supervision
 from crewd.reconcile.wanted import Wanted
 
@@ -209,7 +210,7 @@ def test_an_external_one_that_dies_is_waited_for() -> None:
 
     list(one.ended(None, "", 60.0))
     assert done(one.absent()) == [Look(LOOK_AGAIN_SEC)]
-    assert "waiting for supervisord" in one.words("")
+    assert "waiting for supervisord" in status_words(one, "")
 
 
 def test_a_broken_file_at_the_start_ends_it_with_the_list() -> None:
@@ -229,7 +230,7 @@ def test_a_broken_file_where_supervisord_runs_leaves_it_running() -> None:
     assert done(refused) == []
     assert len(said(refused)) == 1 + len(PROBLEMS)
     assert done(one.caught_up(VERSION.generation)) == [Notify(("READY=1",))]
-    assert "2 problems" in one.words("")
+    assert "2 problems" in status_words(one, "")
 
 
 def test_a_degraded_one_is_ready_too() -> None:
@@ -249,7 +250,7 @@ def test_a_degraded_one_is_healed_by_a_reload() -> None:
 
     assert done(one.hangup()) == [Notify(("RELOADING=1",)), Apply()]
     list(one.applied(APPLIED, EXTERNAL))
-    assert one.words("fine") == "fine"
+    assert status_words(one, "fine") == "fine"
     assert one.wanted == EXTERNAL
 
 
@@ -273,7 +274,7 @@ def test_a_source_that_is_away_at_the_start_keeps_nobody_waiting() -> None:
     list(one.spawned(VERSION.pid, 0.0))
     list(one.answered(VERSION))
     assert Notify(("READY=1",)) in list(one.caught_up(VERSION.generation))
-    assert "not in force, 1 problem" in one.words("")
+    assert "not in force, 1 problem" in status_words(one, "")
 
 
 def test_beside_an_external_one_that_is_yet_to_come_a_broken_file_ends_nothing() -> None:
@@ -286,7 +287,7 @@ def test_beside_an_external_one_that_is_yet_to_come_a_broken_file_ends_nothing()
     list(one.found(VERSION, 0.0))
     list(one.caught_up(VERSION.generation))
     assert one.ready
-    assert "not in force, 2 problems" in one.words("")
+    assert "not in force, 2 problems" in status_words(one, "")
 
     none = Supervision(EXTERNAL)
     list(none.began())
@@ -319,7 +320,7 @@ def test_a_broken_file_at_reload_changes_nothing() -> None:
     refused = list(one.applied(ApplyRefused(PROBLEMS), None))
     assert done(refused) == [Notify(("READY=1",))]
     assert len(said(refused)) == 1 + len(PROBLEMS)
-    assert "2 problems" in one.words("")
+    assert "2 problems" in status_words(one, "")
 
 
 def test_reloads_do_not_overtake_each_other() -> None:
@@ -343,7 +344,7 @@ def test_another_rpc_version_is_watched_and_left_alone() -> None:
     reload = list(one.hangup())
     assert done(reload) == []
     assert said(reload)
-    assert "status only" in one.words("")
+    assert "status only" in status_words(one, "")
 
 
 def test_a_foreign_supervisord_is_refused() -> None:
@@ -385,11 +386,11 @@ def test_the_status_says_how_it_is() -> None:
     """In words, from the beginning to the end."""
     one = Supervision()
 
-    assert one.words("0") == "starting supervisord; last known: 0"
+    assert status_words(one, "0") == "starting supervisord; last known: 0"
     one = up()
-    assert one.words("all well") == "all well"
+    assert status_words(one, "all well") == "all well"
     list(one.ended(-9, "", 60.0))
-    assert one.words("7") == "supervisord gone (killed by signal 9), starting it again; last known: 7"
+    assert status_words(one, "7") == "supervisord gone (killed by signal 9), starting it again; last known: 7"
     assert one.life is Life.AWAY
 
 
@@ -448,10 +449,10 @@ def test_one_that_started_on_another_rendering_is_told_again() -> None:
     before = replace(VERSION, generation="00000002-abcdef")
 
     assert done(one.answered(before)) == [Apply()]
-    assert "not taken over" in one.words("")
+    assert "not taken over" in status_words(one, "")
     assert done(one.healthy(before)) == []
     list(one.applied(replace(newer, told=True), None))
-    assert one.words("fine") == "fine"
+    assert status_words(one, "fine") == "fine"
 
 
 def test_one_that_is_found_again_with_another_rendering_is_told() -> None:
@@ -481,7 +482,7 @@ def test_one_that_is_slow_is_waited_for() -> None:
     one = began()
 
     assert done(one.unanswered("no answer within 5 s")) == [Look(LOOK_AGAIN_SEC)]
-    assert one.words("0") == "supervisord does not answer; last known: 0"
+    assert status_words(one, "0") == "supervisord does not answer; last known: 0"
     assert done(one.unanswered("no answer within 5 s")) == [Look(LOOK_AGAIN_SEC)]
     assert done(one.found(VERSION, 0.0)) == [Attach(42), Apply()]
     assert not one.silent
@@ -511,7 +512,7 @@ def test_a_journal_that_cannot_be_written_keeps_nobody_waiting() -> None:
     assert Notify(("READY=1",)) in done(answered)
     assert said(answered) == ["supervisord cannot write its journal; events wait in memory"]
     assert one.stale
-    assert "No space left" in one.words("")
+    assert "No space left" in status_words(one, "")
     list(one.healthy(VERSION))
     assert not one.stale
 
@@ -523,10 +524,10 @@ def test_drift_is_said_once_and_shown_until_it_is_resolved() -> None:
 
     assert said(one.healthy(drifted), "warning") == ["drift; the next apply resolves it"]
     assert said(one.healthy(drifted), "warning") == []
-    assert one.words("fine") == "added behind crewd's back: evil; fine"
+    assert status_words(one, "fine") == "added behind crewd's back: evil; fine"
     list(one.hangup())
     list(one.applied(APPLIED, None))
-    assert one.words("fine") == "fine"
+    assert status_words(one, "fine") == "fine"
 
 
 @pytest.mark.parametrize("on_shutdown", OnShutdown)
