@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from crewd.errors import TargetError
@@ -19,8 +19,9 @@ def locked(path: str) -> Generator[None]:
         raise TargetError(f"cannot lock {path}: {cause.strerror}") from None
     try:
         _take(lock, path)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: the pid is for a sentence alone
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(lock)

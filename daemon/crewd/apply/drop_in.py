@@ -40,14 +40,22 @@ def needed(spec: CrewSpec) -> str:
 
 
 def put(text: str, drop_in: Path = _DROP_IN, reload: Sequence[str] = ("systemctl", "daemon-reload")) -> str:
-    """Have systemd know of it; return why it does not, empty where it does. Nothing is done where nothing changed."""
+    """Have systemd know of it; return why it does not, empty where it does. Nothing is done where nothing changed.
+
+    What systemd was not told of is taken back, so that the next apply tries again.
+    """
     if os.geteuid() != 0 or not any(Path(place, UNIT).exists() for place in PLACES):
         return ""
     try:
-        if _content(drop_in) == text:
+        before = _content(drop_in)
+        if before == text:
             return ""
         _write(drop_in, text)
-        subprocess.run(reload, check=True, capture_output=True, timeout=RELOAD_SEC, stdin=subprocess.DEVNULL)
+        try:
+            subprocess.run(reload, check=True, capture_output=True, timeout=RELOAD_SEC, stdin=subprocess.DEVNULL)
+        except BaseException:
+            _write(drop_in, before)
+            raise
     except (OSError, subprocess.SubprocessError) as cause:
         return f"systemd does not know how long the crew takes to stop, and what it opens: {drop_in}: {cause}"
     return ""

@@ -87,11 +87,15 @@ class SQLite:
         _sync(str(Path(self.address).parent))
 
     def shrink(self, connection: Connection) -> bool:
-        """Cut free pages off the end of the file."""
+        """Cut free pages off the end of the file; return whether that did something and more are left.
+
+        It does nothing for a file that was not made by crewd, but rebuilt from a dump: such a file is of auto_vacuum 0.
+        """
         driver: Any = connection.connection.driver_connection
+        before = _free_pages(driver)
         # a script, for execute() stops after the first step, and each step frees one page
         driver.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({SHRINK_PAGES}); COMMIT")
-        return driver.execute("PRAGMA freelist_count").fetchone()[0] > 0
+        return 0 < _free_pages(driver) < before
 
     def _copy(self, place: str) -> None:
         source, copy = _open(self.address, self._busy_sec), _open(place, self._busy_sec)
@@ -151,6 +155,10 @@ def _set_up(driver: sqlite3.Connection, role: Role, *, new: bool) -> None:
         raise sqlite3.OperationalError("the file system cannot hold a write-ahead log")
     driver.execute("PRAGMA synchronous=NORMAL")
     driver.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
+
+
+def _free_pages(driver: Any) -> int:
+    return driver.execute("PRAGMA freelist_count").fetchone()[0]
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

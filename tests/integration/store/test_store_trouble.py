@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from crewd.model.home import Home
 from crewd.reconcile.port import BEGINNING
 from crewd.reconcile.storage import EventQuery, Remembered, Retention
 from crewd.store import SqlStore, store_of
+from crewd.store.sqlite import SQLite
 from harness.freedom import free_loop
 from harness.recordings import assert_whole, next_recording
 
@@ -263,14 +265,19 @@ async def test_a_state_directory_that_cannot_be_made_is_said(store: SqlStore, ho
         await store.open()
 
 
-async def test_pruned_space_goes_back_to_the_system(store: SqlStore, home: Home) -> None:
-    """The file gets smaller without being written anew."""
+async def record_much(store: SqlStore) -> None:
+    """Make a database of some megabytes, and close it."""
     place = (await store.open()).position
     for _ in range(10):
         recording = next_recording(place, 2000)
         await store.record(recording)
         place = recording.until
     await store.close()
+
+
+async def test_pruned_space_goes_back_to_the_system(store: SqlStore, home: Home) -> None:
+    """The file gets smaller without being written anew."""
+    await record_much(store)
     before = file_of(home).stat().st_size
     await store.open()
     await store.prune(Retention(0.0, 0), 1e9)
@@ -278,3 +285,21 @@ async def test_pruned_space_goes_back_to_the_system(store: SqlStore, home: Home)
 
     assert before > 2_000_000
     assert file_of(home).stat().st_size < before / 10
+
+
+async def test_a_file_that_cannot_shrink_is_asked_once(
+    store: SqlStore, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was rebuilt from a dump keeps its size, and nobody turns in a circle for that."""
+    await record_much(store)
+    with contextlib.closing(sqlite3.connect(file_of(home), isolation_level=None)) as database:
+        database.executescript("PRAGMA auto_vacuum=NONE; VACUUM")
+    asked: list[bool] = []
+    stock = SQLite.shrink
+    monkeypatch.setattr(SQLite, "shrink", lambda *given: asked.append(stock(*given)) or asked[-1])
+    await store.open()
+    await store.prune(Retention(0.0, 0), 1e9)
+    await store.close()
+
+    assert asked == [False]
+    assert file_of(home).stat().st_size > 2_000_000

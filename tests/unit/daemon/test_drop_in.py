@@ -62,7 +62,7 @@ def test_without_the_unit_nothing_is_done(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_systemd_is_told_of_a_change_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is there already is not written again; what is needed no more is removed; a failure is one sentence."""
+    """What is there already is not written again; what is needed no more is removed."""
     monkeypatch.setattr("crewd.apply.drop_in.PLACES", (str(tmp_path),))
     monkeypatch.setattr("os.geteuid", lambda: 0)
     (tmp_path / UNIT).touch()
@@ -73,4 +73,22 @@ def test_systemd_is_told_of_a_change_alone(tmp_path: Path, monkeypatch: pytest.M
     assert answers == [""] * 4
     assert len(told.read_text().splitlines()) == 2
     assert not drop_in.exists()
-    assert "does not know how long the crew takes" in put("[Service]\n", drop_in, ("false",))
+
+
+@pytest.mark.parametrize(
+    ("before", "text"), [("", "[Service]\n"), ("[Service]\n", ""), ("[Service]\n", "[Service]\n\n")]
+)
+def test_what_systemd_was_not_told_of_is_told_by_the_next_apply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, text: str
+) -> None:
+    """Each time in one sentence, until it works: by a drop-in on the disk alone systemd would kill what still stops."""
+    monkeypatch.setattr("crewd.apply.drop_in.PLACES", (str(tmp_path),))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    (tmp_path / UNIT).touch()
+    drop_in, told = tmp_path / f"{UNIT}.d/50-crew.conf", tmp_path / "told"
+    assert put(before, drop_in, ("true",)) == ""
+
+    for reload in (("false",), ("no-such-program",), ("false",)):
+        assert "does not know how long the crew takes" in put(text, drop_in, reload)
+    assert put(text, drop_in, ("touch", str(told))) == ""
+    assert told.exists()
