@@ -59,7 +59,7 @@ def test_shutdown_stops_high_priorities_first(server: Supervisord):
 
     assert status == 0
     assert first is not None and last is not None
-    assert 0.9 < last - first < 5
+    assert 0.9 < last - first < 9  # ten seconds is what nobody said
     assert end_of(server, "deaf-0") is None
     assert server.workers_left() == []
 
@@ -68,19 +68,19 @@ def test_a_worker_that_ignores_term_is_killed(server: Supervisord):
     """After stopwaitsecs, while supervisord answers others."""
     server.boot(
         [
-            worker("deaf-0", "ignore=TERM", f"stamp={server.path('deaf-0')}.stamp", "pause", timeout_stop_sec=1),
+            worker("deaf-0", "ignore=TERM", f"stamp={server.path('deaf-0')}.stamp", "pause", timeout_stop_sec=3),
             Program("other-0", SLEEP, policy=AT_ONCE, autostart=False),
         ]
     )
     ready(server, "deaf-0")
     began = time.monotonic()
     stopping = server.open_supervisorctl("stop.out", "stop", "deaf-0")
-    server.wait_state("deaf-0", "STOPPING")
+    server.wait_state("deaf-0", "STOPPING", "STOPPED")  # whoever comes late finds it stopped
     server.rpc.supervisor.startProcess("other-0")
     server.rpc.supervisor.stopProcess("other-0", False)
-    stopping.wait(10)
+    stopping.wait(60)
 
-    assert 0.9 < time.monotonic() - began < 5
+    assert 2.9 < time.monotonic() - began < 9.9
     assert server.read("stop.out") == "deaf-0: stopped\n"
     assert server.state("deaf-0") == "STOPPED"
 
@@ -100,14 +100,16 @@ def test_a_stop_takes_as_long_as_the_worker_needs(server: Supervisord):
 def test_a_start_during_a_stop_is_answered_as_ever(server: Supervisord):
     """Nothing is started while the program is still there; afterwards it can be."""
     end = server.path("work/end")
-    server.boot([worker("slow-0", f"lingers={end}", f"stamp={server.path('slow-0')}.stamp", "pause")])
+    server.boot(
+        [worker("slow-0", f"lingers={end}", f"stamp={server.path('slow-0')}.stamp", "pause", timeout_stop_sec=60)]
+    )
     ready(server, "slow-0")
     before = server.pid_of("slow-0")
     stopping = server.open_supervisorctl("stop.out", "stop", "slow-0")
     server.wait_state("slow-0", "STOPPING")
     answer = server.supervisorctl("start", "slow-0")
     Path(end).touch()
-    stopping.wait(10)
+    stopping.wait(60)
     server.wait_state("slow-0", "STOPPED")
 
     assert answer.stdout == "slow-0: ERROR (abnormal termination)\n"
@@ -119,13 +121,19 @@ def test_a_start_during_a_stop_is_answered_as_ever(server: Supervisord):
 def test_a_stop_signal_is_the_configured_one(server: Supervisord):
     """stopsignal=USR1: the worker, deaf to TERM, ends by it at once."""
     server.boot(
-        [worker("usr1-0", "ignore=TERM", f"stamp={server.path('usr1-0')}.stamp", "pause", stop_signal="USR1")],
+        [
+            worker(
+                *("usr1-0", "ignore=TERM", f"stamp={server.path('usr1-0')}.stamp", "pause"),
+                stop_signal="USR1",
+                timeout_stop_sec=90,
+            )
+        ],
     )
     ready(server, "usr1-0")
     began = time.monotonic()
     server.supervisorctl("stop", "usr1-0")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert server.state("usr1-0") == "STOPPED"
 
 
@@ -165,17 +173,20 @@ def test_a_second_signal_does_not_hurt_a_shutdown(server: Supervisord):
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
         server.signal(number)
 
-    assert server.nursery.wait(server.pid, 15) == 0
+    assert server.nursery.wait(server.pid) == 0
     assert server.workers_left() == []
 
 
 def test_requests_are_refused_during_a_shutdown(server: Supervisord):
     """SHUTDOWN_STATE, fault 6, where supervisord still answers."""
-    server.boot([worker("slow-0", "slow=1", f"stamp={server.path('slow-0')}.stamp", "pause"), Program("x-0", SLEEP)])
+    end = server.path("work/end")
+    lingers = worker("slow-0", f"lingers={end}", f"stamp={server.path('slow-0')}.stamp", "pause", timeout_stop_sec=60)
+    server.boot([lingers, Program("x-0", SLEEP)])
     ready(server, "slow-0")
     server.signal(signal.SIGTERM)
     wait_for(lambda: "SIGTERM" in server.log(), what="the shutdown")
     answer = server.supervisorctl("start", "x-0")
+    Path(end).touch()
     server.nursery.wait(server.pid)
 
     assert "SHUTDOWN_STATE" in answer.stdout or "refused" in answer.stdout or "no such file" in answer.stdout

@@ -1,5 +1,6 @@
 """What workers print and read goes its stock way: logs, rotation, SIGUSR2, standard input, fg, tail -f, floods."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -21,14 +22,14 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over supervisord's socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=60)
         self._path = path
 
     def connect(self) -> None:
         """Connect to the socket, with a receive buffer that is soon full."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.sock.connect(self._path)
 
 
@@ -54,7 +55,11 @@ def programs(server: Supervisord) -> list[Program]:
         worker("split-0", "print=one", "error=two", "pause", stdout=log("split"), stderr=log("split-err")),
         worker(
             "rotated-0",
-            *("flood=stdout:1200", "sleep=0.05") * 5,
+            *(
+                action
+                for number in range(5)
+                for action in (f"until={server.path(f'rotate-{number}')}", "flood=stdout:1200")
+            ),
             "pause",
             stdout=log("rotated"),
             options={"stdout_logfile_maxbytes": "1000", "stdout_logfile_backups": "2"},
@@ -130,7 +135,7 @@ def test_fg_connects_a_terminal_to_a_program(server: Supervisord):
     terminal.stdin.close()
     wait_for(lambda: "Exiting foreground" in server.read("fg.out"), what="the end of fg")
     terminal.kill()  # its reading thread ends with the next output only
-    terminal.wait(10)
+    terminal.wait(60)
 
     assert server.state("fg-0") == "RUNNING"
 
@@ -149,8 +154,13 @@ def test_the_two_streams_are_kept_apart(server: Supervisord):
 
 def test_a_log_is_rotated(server: Supervisord):
     """At maxbytes, keeping as many backups as told."""
-    wait_for(lambda: Path(server.path("rotated.log.2")).exists())
+    newest = Path(server.path("rotated.log.1"))
+    for number in range(5):  # one after the other: what comes together is rotated together
+        before = newest.stat().st_ino if newest.exists() else 0
+        Path(server.path(f"rotate-{number}")).touch()
+        wait_for(lambda before=before: newest.exists() and newest.stat().st_ino != before, what=f"rotation {number}")
 
+    assert Path(server.path("rotated.log.2")).exists()
     assert not Path(server.path("rotated.log.3")).exists()
     assert all(len(server.read(f"rotated.log{suffix}")) <= 2400 for suffix in ("", ".1", ".2"))
 
@@ -187,7 +197,7 @@ def test_tail_follows(server: Supervisord):
     server.rpc.supervisor.signalProcess("followed-0", "USR1")
     wait_for(lambda: "got USR1" in server.read("tail.out"), what="the next line")
     reader.send_signal(signal.SIGINT)
-    reader.wait(10)
+    reader.wait(60)
 
     assert server.state("followed-0") == "RUNNING"
 
@@ -195,7 +205,11 @@ def test_tail_follows(server: Supervisord):
 def sockets(server: Supervisord) -> int:
     """Return how many sockets supervisord holds."""
     folder = f"/proc/{server.pid}/fd"
-    return sum(os.readlink(f"{folder}/{name}").startswith("socket:") for name in os.listdir(folder))
+    found = 0
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found += os.readlink(f"{folder}/{name}").startswith("socket:")
+    return found
 
 
 def test_a_reader_that_hangs_up_is_forgotten(server: Supervisord):
@@ -229,7 +243,7 @@ def test_a_flood_with_readers_that_do_not_read_stops_nobody(server: Supervisord)
         reader.close()
 
     assert answer.stdout == "neighbour-0: stopped\nneighbour-0: started\n"
-    assert latency < 3
+    assert latency < 30  # for ever, where a reader is waited for
     assert server.state("flood-0") == "STOPPED"
 
 

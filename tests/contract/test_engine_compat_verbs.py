@@ -64,7 +64,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Supervisord]:
     """One supervisord for all tests here; each test has programs of its own."""
     with Supervisord(request.param, start=False) as server:
         server.boot(programs(server), [MANY])
-        server.wait_state("steady-0", "RUNNING")
+        for name in ("steady-0", "cycle-0", "again-0", "silent-0", "many:many_0", "many:many_1"):
+            server.wait_state(name, "RUNNING")
         yield server
 
 
@@ -173,7 +174,7 @@ def test_a_signal_reaches_the_program(server: Supervisord):
 
 def test_tail_shows_the_end_of_either_log(server: Supervisord):
     """stdout by default, stderr by name, and a number of bytes."""
-    wait_for(lambda: server.read("talker.err") == "two\n")
+    wait_for(lambda: (server.read("talker.out"), server.read("talker.err")) == ("one\n", "two\n"))
 
     assert server.supervisorctl("tail", "talker-0").stdout == "one\n\n"
     assert server.supervisorctl("tail", "talker-0", "stderr").stdout == "two\n\n"
@@ -183,7 +184,7 @@ def test_tail_shows_the_end_of_either_log(server: Supervisord):
 
 def test_clear_empties_both_logs(server: Supervisord):
     """The program is not touched."""
-    wait_for(lambda: server.read("cleared.err") == "two\n")
+    wait_for(lambda: (server.read("cleared.out"), server.read("cleared.err")) == ("one\n", "two\n"))
     before = server.pid_of("cleared-0")
     answer = server.supervisorctl("clear", "cleared-0")
 

@@ -10,12 +10,11 @@ import pytest
 from crewd.model.facts import Exited, Judged, Spawned, Starting
 from crewd.model.reasons import Verdict
 from crewd.model.spec import RestartMode, RestartPolicy
-from harness import ENGINE_EDITIONS, Edition, Program, Section, Supervisord, shell, stays, wait_for
+from harness import ENGINE_EDITIONS, Edition, Program, Section, Supervisord, misbehave, shell, stays, wait_for
 
 SLEEP = ("/bin/sleep", "1000")
 NEVER = RestartPolicy(RestartMode.NO, start_success_sec=0.05)
 PATIENT = RestartPolicy(restart_sec=60.0, start_limit_burst=0)
-SLOW_END = shell("trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done")
 
 RAISER = """
 from supervisor import events
@@ -69,11 +68,15 @@ def test_asked_for_twice_it_is_started_once(server: Supervisord):
 @pytest.mark.parametrize("command", [("stop", "a-0"), ("stop", "all")], ids=["by-name", "all"])
 def test_a_stop_during_an_apply_holds(server: Supervisord, command: tuple[str, str]):
     """The stop that a change began is the operator's from then on: nothing starts it again."""
-    server.boot([Program("a-0", SLOW_END, NEVER)])
-    server.wait_state("a-0", "RUNNING")
+    end = server.path("work/end")
+    lingers = misbehave(f"lingers={end}", f"stamp={server.path('stamp')}", "pause")
+    server.boot([Program("a-0", lingers, NEVER, timeout_stop_sec=60)])
+    wait_for(lambda: server.read("stamp"), what="a-0 to be up")
     server.change("a-0", environment={"CHANGED": "1"})
     server.wait_state("a-0", "STOPPING")
-    server.supervisorctl(*command)
+    with server.open_supervisorctl("said", *command):  # it waits for the end
+        wait_for(lambda: server.standing("a-0")["standing"] == "stopped", what="the stop to be the operator's")
+        Path(end).touch()
     server.wait_state("a-0", "STOPPED")
 
     assert stays(lambda: server.state("a-0") == "STOPPED", 0.5)
@@ -99,10 +102,9 @@ def test_a_callback_that_raises_loses_no_worker(server: Supervisord):
     raiser = Section("rpcinterface:raiser", {"supervisor.rpcinterface_factory": "raiser:make"})
     always = RestartPolicy(RestartMode.ALWAYS, restart_sec=0.0, start_success_sec=0.05, start_limit_burst=0)
     server.boot([Program("a-0", shell("sleep 1.3; exit 3"), always)], [raiser])
-    server.wait_state("a-0", "RUNNING")
-    first = server.pid_of("a-0")
+    first = server.wait_state("a-0", "RUNNING")["pid"]
 
-    assert server.wait_new_pid("a-0", first, 15.0)
+    assert server.wait_new_pid("a-0", first)
     assert server.crewd("version")["faults"] >= 1
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from harness.waiting import stays
 SLEEP = Program("web-0", ("/bin/sleep", "1000"))
 GIVEN = {"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1", "INVOCATION_ID": "f00", "JOURNAL_STREAM": "8:1"}
 EVERY_SEC = 5.0
-BEAT_SEC = 15.0
+BEAT_SEC = 60.0
 DEAF_JOURNALD = """
 import os, socket, sys
 out = socket.socket(socket.AF_UNIX)
@@ -53,16 +54,17 @@ def test_the_manager_hears_of_a_life(edition: Edition, manager: NotifySocket) ->
     """Ready, beats, and the end; a reload is not the end. No worker hears of the manager."""
     with Supervisord(edition, [SLEEP], environment={**GIVEN, "NOTIFY_SOCKET": manager.path}) as server:
         wait_for(lambda: manager.said() == ["READY"], what=manager.lines)
-        server.wait_state("web-0", "RUNNING")  # its own environment by then, not its parent's before the exec
-        assert not environment_of(server.pid_of("web-0")).keys() & {*GIVEN, "NOTIFY_SOCKET"}
+        server.wait_state("web-0", "RUNNING")
+        own = server.wait_executed("web-0", "sleep")  # its own environment by then, not its parent's before the exec
+        assert not environment_of(own).keys() & {*GIVEN, "NOTIFY_SOCKET"}
         wait_for(manager.beats, BEAT_SEC, manager.lines)
-        assert manager.status() == "1 of 1 programs running"
+        wait_for(lambda: manager.status() == "1 of 1 programs running", BEAT_SEC, manager.lines)
 
         server.reload()
         wait_for(lambda: manager.said() == ["READY", "READY"], what=manager.lines)
         server.stop()
 
-    assert manager.said() == ["READY", "READY", "STOPPING"]
+    wait_for(lambda: manager.said() == ["READY", "READY", "STOPPING"], what=manager.lines)
 
 
 @pytest.mark.parametrize("edition", ENGINE_EDITIONS)
@@ -71,6 +73,7 @@ def test_the_status_counts_what_runs_alone(edition: Edition, manager: NotifySock
     waiting = Program("waiting-0", ("/bin/false",), RestartPolicy(restart_sec=1000.0))
     with Supervisord(edition, [SLEEP, waiting], environment={"NOTIFY_SOCKET": manager.path}) as server:
         server.wait_state("waiting-0", "BACKOFF")
+        server.wait_state("web-0", "RUNNING")
         beats = manager.beats()
         wait_for(lambda: manager.beats() > beats, BEAT_SEC, manager.lines)
 
@@ -88,6 +91,7 @@ def test_a_loop_that_stands_still_feeds_no_watchdog(edition: Edition, manager: N
         stalling = threading.Thread(target=server.rpc.saboteur.stall, args=(str(pipe),))
         stalling.start()
         with pipe.open("w"):  # returns as the other end is opened
+            time.sleep(0.5)  # what was sent before has arrived
             beats = manager.beats()
             assert stays(lambda: manager.beats() == beats, EVERY_SEC + 2.0)
         wait_for(lambda: manager.beats() > beats, BEAT_SEC, manager.lines)

@@ -140,7 +140,7 @@ def test_the_limit_counts_on(server: Supervisord, how: str):
     )
     wait_for(lambda: len(server.facts(Spawned, "crashing-0")) >= 3)
     again(server, how)
-    server.wait_state("crashing-0", "FATAL", timeout=15)
+    server.wait_state("crashing-0", "FATAL")
 
     assert len(server.facts(Spawned, "crashing-0")) == 8
 
@@ -352,7 +352,7 @@ def test_nothing_is_started_during_a_shutdown(server: Supervisord):
         [
             Program("slow-0", slow, policy(), priority=900),
             Program("dying-0", dying, policy(restart_sec=0.0), priority=100),
-            Program("due-0", shell("exit 3"), policy(restart_sec=0.4), priority=100),
+            Program("due-0", shell("exit 3"), policy(restart_sec=0.4, start_limit_burst=0), priority=100),
         ]
     )
     wait_for(lambda: server.read("slow.stamp"))

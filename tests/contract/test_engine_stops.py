@@ -37,7 +37,7 @@ def programs(server: Supervisord) -> list[Program]:
     return [
         Program("deaf-0", up("deaf", "ignore=TERM"), NEVER, timeout_stop_sec=0.3),
         Program("forced-0", up("forced", "ignore=TERM", "stay=1"), NEVER, timeout_stop_sec=3600.0),
-        Program("cycled-0", SLEEP, NEVER, timeout_stop_sec=5.0, autostart=False),
+        Program("cycled-0", SLEEP, NEVER, timeout_stop_sec=60.0, autostart=False),
         Program("commanded-0", SLEEP, AT_ONCE),
         Program("outside-0", SLEEP, NEVER),
         Program("mixed-0", up("mixed", "stay=2"), AT_ONCE),
@@ -52,9 +52,9 @@ def programs(server: Supervisord) -> list[Program]:
             kill_mode=KillMode.PROCESS,
             stdout=server.path("held.log"),
         ),
-        Program("slow-0", up("slow", f"lingers={work}/slow-0"), NEVER),
-        Program("slow-1", up("slow-1", f"lingers={work}/slow-1"), NEVER),
-        Program("slow-2", up("slow-2", f"lingers={work}/slow-2"), NEVER),
+        Program("slow-0", up("slow", f"lingers={work}/slow-0"), NEVER, timeout_stop_sec=60.0),
+        Program("slow-1", up("slow-1", f"lingers={work}/slow-1"), NEVER, timeout_stop_sec=60.0),
+        Program("slow-2", up("slow-2", f"lingers={work}/slow-2"), NEVER, timeout_stop_sec=60.0),
         Program("null-0", SLEEP, NEVER),
         Program("eof-0", misbehave("eof", "exit=5"), NEVER),
         Program("token-0", SLEEP, AT_ONCE),
@@ -101,14 +101,19 @@ def group_of(server: Supervisord, pid: int) -> list[int]:
 
 def test_a_stop_timeout_has_fractions(server: Supervisord):
     """0.3 s to the KILL, though the file can only say 1."""
-    up(server, "deaf")
-    began = time.monotonic()
-    server.rpc.supervisor.stopProcess("deaf-0")
-    took = time.monotonic() - began
-    [ended] = server.facts(Exited, "deaf-0")
+    took: list[float] = []
+    for _ in range(5):  # most times at least: the machine may stand still meanwhile
+        up(server, "deaf")
+        began = time.monotonic()
+        server.rpc.supervisor.stopProcess("deaf-0")
+        took.append(time.monotonic() - began)
+        os.unlink(server.path("deaf.stamp"))
+        server.rpc.supervisor.startProcess("deaf-0")
+    ends = server.facts(Exited, "deaf-0")
 
-    assert 0.29 < took < 0.9
-    assert (ended.signal, ended.commanded) == (9, True)
+    assert min(took) > 0.29, took
+    assert sorted(took)[2] < 0.9, took
+    assert {(ended.signal, ended.commanded) for ended in ends} == {(9, True)}
 
 
 def test_force_kills_at_once(server: Supervisord):
@@ -142,7 +147,7 @@ def test_no_term_is_lost(server: Supervisord):
         began = time.monotonic()
         server.rpc.supervisor.stopProcess("cycled-0")
         took = time.monotonic() - began
-        slow += [took] if took > 2 else []
+        slow += [took] if took > 30 else []
     ends = server.facts(Exited, "cycled-0")
 
     assert slow == []
@@ -180,7 +185,7 @@ def test_what_is_left_of_the_group_is_killed_before_the_respawn(server: Supervis
     server.wait_new_pid("mixed-0", before)
 
     assert len(members) == 3
-    assert group_of(server, before) == []
+    wait_for(lambda: group_of(server, before) == [])  # it is killed by then, but may not have died yet
 
 
 def test_a_stop_ends_the_group_too(server: Supervisord):
@@ -242,7 +247,7 @@ def test_a_start_during_a_stop_starts_nothing_by_supervisorctl(server: Superviso
     server.wait_state("slow-0", "STOPPING")
     answer = server.supervisorctl("start", "slow-0")
     Path(server.path("work/slow-0")).touch()
-    stopping.wait(10)
+    stopping.wait(60)
 
     assert answer.stdout == "slow-0: ERROR (abnormal termination)\n"
     assert server.wait_state("slow-0", "STOPPED")

@@ -14,20 +14,22 @@ UNITS_SEC = {"s": 1, "m": 60, "h": 3600}
 QUICKER = 60
 
 
-def quicker(text: str) -> str:
+def quicker(text: str, times: int = QUICKER) -> str:
     """Return rules whose durations and windows are a sixtieth, and so are the lengths of time that are compared."""
-    text = re.sub(r"(?<=\[)(\d+)([smh])(?=\])|(?<=for: |val: )(\d+)([smh])$", _shorter, text, flags=re.MULTILINE)
-    return re.sub(r"(\d+) \* 60\b", r"\1", text)
+    windows = r"(?<=\[)(\d+)([smh])(?=\])|(?<=for: |val: )(\d+)([smh])$"
+    text = re.sub(windows, lambda found: _shorter(found, times), text, flags=re.MULTILINE)
+    return re.sub(r"(\d+) \* 60\b", lambda found: str(int(found[1]) * 60 // times), text)
 
 
-def quicker_route(text: str) -> str:
+def quicker_route(text: str, times: int = QUICKER) -> str:
     """Return Alertmanager's configuration with a sixtieth of its waits."""
-    return re.sub(r"(?<=(?:wait|rval): )(\d+)([smh])$", _shorter, text, flags=re.MULTILINE)
+    waits = r"(?<=(?:wait|rval): )(\d+)([smh])$"
+    return re.sub(waits, lambda found: _shorter(found, times), text, flags=re.MULTILINE)
 
 
-def _shorter(found: "re.Match[str]") -> str:
+def _shorter(found: "re.Match[str]", times: int) -> str:
     number, unit = (one for one in found.groups() if one is not None)
-    return f"{int(number) * UNITS_SEC[unit] * 1000 // QUICKER}ms"
+    return f"{int(number) * UNITS_SEC[unit] * 1000 // times}ms"
 
 
 def alert_rules() -> dict[str, Any]:

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.nursery import Nursery
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.waiting import wait_for
 
 PROGRAM = "prometheus-alertmanager"
-UP_SEC = 30.0
+UP_SEC = 60.0
 
 
 def installed() -> bool:

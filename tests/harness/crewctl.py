@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SEC, wait_for
 
 COMMAND = (sys.executable, "-c", "from crewd.ctl import main; main()")
 
@@ -33,7 +33,7 @@ def crewctl(root: Path, *arguments: str, given: str | None = None) -> "subproces
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=2 * PATIENCE_SEC,
     )
 
 
@@ -76,8 +76,8 @@ class Terminal:
         """Close it."""
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(PATIENCE_SEC)
+        self._reader.join(PATIENCE_SEC)
         os.close(self._near)
 
     def text(self) -> str:
@@ -90,7 +90,7 @@ class Terminal:
 
     def reads(self, text: str) -> None:
         """Wait until something is shown."""
-        wait_for(lambda: text in self.text(), 10.0, lambda: f"{text!r} in {self.text()!r}")
+        wait_for(lambda: text in self.text(), what=lambda: f"{text!r} in {self.text()!r}")
 
     def types(self, text: str) -> None:
         """Type something; \x03 is Ctrl-C."""
@@ -98,8 +98,8 @@ class Terminal:
 
     def ends(self) -> int:
         """Return the exit status once it has ended."""
-        code = self._process.wait(10)
-        self._reader.join(10)
+        code = self._process.wait(PATIENCE_SEC)
+        self._reader.join(PATIENCE_SEC)
         return code
 
     def resizes(self, width: int, rows: int) -> None:

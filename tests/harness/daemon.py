@@ -9,6 +9,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,10 +23,10 @@ from crewd.model.home import Home
 from crewd.supervisord.client import Client
 from harness.journal import read
 from harness.nursery import Nursery
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SEC, wait_for
 
 COMMAND = (sys.executable, "-c", "from crewd.cli import main; main()")
-UP_SEC = 30.0
+UP_SEC = 60.0
 SHOWN = 8000
 """So many characters of a log are shown where a test fails."""
 
@@ -120,7 +122,7 @@ class Daemon:
     ) -> int:
         """Start ``crewd run``; return its pid. Without TCP, unless the file is to have its way."""
         self._starts += 1
-        before = self.log().count(" ready")
+        before, told = self.log().count(" ready"), self.notified.said().count("READY")
         variables = {
             "PATH": os.environ["PATH"],
             "CREWD_HOME": self.root,
@@ -134,6 +136,10 @@ class Daemon:
         )
         if ready:
             wait_for(lambda: self.log().count(" ready") > before or self._ended(), UP_SEC, self.log)
+            if (
+                variables["NOTIFY_SOCKET"] == self.notified.path
+            ):  # whoever counts them next must not take this for another
+                wait_for(lambda: self.notified.said().count("READY") > told, UP_SEC, self.log)
         return self.pid
 
     def _ended(self) -> bool:
@@ -145,7 +151,7 @@ class Daemon:
         """Start it and return its exit code once it ended by itself."""
         return self.wait(self.start(*options, environ=environ, ready=False))
 
-    def wait(self, pid: int | None = None, timeout: float = 30.0) -> int:
+    def wait(self, pid: int | None = None, timeout: float = 2 * PATIENCE_SEC) -> int:
         """Return the daemon's exit code, negative for a signal, once it ended."""
         return os.waitstatus_to_exitcode(self.nursery.wait(pid or self.pid, timeout))
 
@@ -153,7 +159,7 @@ class Daemon:
         """Send the daemon a signal."""
         os.kill(self.pid, number)
 
-    def stop(self, timeout: float = 30.0) -> int:
+    def stop(self, timeout: float = 2 * PATIENCE_SEC) -> int:
         """SIGTERM; return the exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(timeout=timeout)
@@ -186,6 +192,26 @@ class Daemon:
         except TargetError:
             return 0
 
+    def running_supervisord(self) -> int:
+        """Return the pid of the supervisord that answers, once one does: for whoever sends it a signal."""
+        return wait_for(self.supervisord_pid, UP_SEC, self.log)
+
+    def wait_serving(self) -> None:
+        """Wait until the API answers, and has all that it needs."""
+        wait_for(self._serves, UP_SEC, self.log)
+
+    def _serves(self) -> bool:
+        connection = HTTPConnection("localhost", timeout=PATIENCE_SEC)
+        try:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(self.home.socket)
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
     def states(self) -> dict[str, str]:
         """Return every instance's process state; empty while supervisord does not answer."""
         try:
@@ -197,7 +223,7 @@ class Daemon:
         """Return the pids of all instances that run."""
         return {one["instance"]: one["pid"] for one in self.client.status()["instances"] if one["pid"]}
 
-    def wait_states(self, timeout: float = 20.0, **states: str) -> None:
+    def wait_states(self, timeout: float = 2 * PATIENCE_SEC, **states: str) -> None:
         """Wait until exactly these instances are in these states; ``web_0`` means ``web-0``."""
         wanted = {name.replace("_", "-"): state for name, state in states.items()}
         wait_for(lambda: self.states() == wanted, timeout, lambda: f"{wanted}, is {self.states()}\n{self.log()}")

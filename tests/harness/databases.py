@@ -37,7 +37,7 @@ def empty_database(postgres: Postgres) -> str:
 
 def make_tables(address: str) -> None:
     """Do here what the store lets a child do."""
-    database = database_of(address, 5.0)
+    database = database_of(address, 60.0)
     database.prepare()
     migrate(database, CURRENT)
 

@@ -1,5 +1,6 @@
 """The test's side of the subreaper: start processes below it, learn how they ended, leave nothing behind."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -8,7 +9,10 @@ from pathlib import Path
 from queue import Queue
 
 from harness.processes import Member, below
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SEC, wait_for
+
+DYING_SEC = 5.0
+"""A process that was sent SIGKILL is there until it has had a processor once more."""
 
 
 class Nursery:
@@ -48,13 +52,13 @@ class Nursery:
         print(
             json.dumps({"argv": argv, "env": env, "cwd": cwd, "output": output}), file=self._process.stdin, flush=True
         )
-        return self._spawned.get(timeout=20)
+        return self._spawned.get(timeout=2 * PATIENCE_SEC)
 
     def status(self, pid: int) -> int | None:
         """Return the raw wait status of a process that was spawned or adopted here, None while it runs."""
         return self._statuses.get(pid)
 
-    def wait(self, pid: int, timeout: float = 10.0) -> int:
+    def wait(self, pid: int, timeout: float = PATIENCE_SEC) -> int:
         """Return the raw wait status once the process ended."""
         wait_for(lambda: pid in self._statuses, timeout, f"the end of {pid}")
         return self._statuses[pid]
@@ -63,13 +67,19 @@ class Nursery:
         """Return every live process below the nursery, zombies left out."""
         return [member for member in below(self.pid) if member.state not in "ZX"]
 
+    def left(self) -> list[Member]:
+        """Return every live process below the nursery; one that was killed just now has the time to die."""
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.members(), DYING_SEC)
+        return self.members()
+
     def close(self) -> None:
         """Kill all that is left; AssertionError if something cannot be killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
         try:
-            self._process.wait(20)
+            self._process.wait(2 * PATIENCE_SEC)
         except subprocess.TimeoutExpired:
             left = self.members()
             self._process.kill()

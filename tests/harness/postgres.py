@@ -9,7 +9,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -19,6 +18,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 
+from harness.ports import free_port
 from harness.processes import below
 from harness.waiting import wait_for
 
@@ -29,7 +29,7 @@ SETTINGS = {
     "max_connections": "30",
     "shared_buffers": "32MB",
 }
-BOOT_SEC = 20.0
+BOOT_SEC = 60.0
 _numbers = itertools.count(1)
 
 
@@ -54,7 +54,7 @@ class Postgres:
             {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
         )
         self._server: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         if self._account:
@@ -137,12 +137,6 @@ class Postgres:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

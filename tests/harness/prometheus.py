@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import tempfile
 import urllib.parse
 import urllib.request
@@ -13,10 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.nursery import Nursery
-from harness.waiting import wait_for
+from harness.ports import free_port
+from harness.waiting import PATIENCE_SEC, wait_for
 
 SCRAPE_SEC = 0.25
-UP_SEC = 30.0
+UP_SEC = 60.0
 CONFIGURATION = """\
 global: {{scrape_interval: {millis}ms, scrape_timeout: {millis}ms, evaluation_interval: {millis}ms}}
 rule_files: {rules}
@@ -31,13 +31,6 @@ scrape_configs:
 def installed() -> bool:
     """Return whether there is a Prometheus on this machine."""
     return shutil.which("prometheus") is not None
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Prometheus:
@@ -106,7 +99,7 @@ class Prometheus:
         assert len(found) <= 1, found
         return found[0][1] if found else None
 
-    def wait_value(self, promql: str, value: float, timeout: float = 10.0) -> None:
+    def wait_value(self, promql: str, value: float, timeout: float = PATIENCE_SEC) -> None:
         """Wait until a query has this value."""
         wait_for(
             lambda: self.value(promql) == value,
@@ -129,7 +122,7 @@ class Prometheus:
             return False
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE_SEC) as answer:
             return bytes(answer.read())
 
     def _output(self) -> str:

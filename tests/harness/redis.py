@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterable
@@ -17,16 +16,17 @@ from typing import Any, Self
 import pytest
 import redis as client
 
+from harness.ports import free_port
 from harness.waiting import wait_for
 
-BOOT_SEC = 20.0
+BOOT_SEC = 60.0
 
 
 class RedisServer:
     """A context manager: inside it the server runs, after it nothing does."""
 
     def __init__(self, password: str = "") -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.password = password
         self._directory = Path(tempfile.mkdtemp(prefix="crewd-redis-"))
         self._server: subprocess.Popen[bytes] | None = None
@@ -116,12 +116,6 @@ class RedisServer:
         with contextlib.suppress(client.exceptions.ConnectionError, client.exceptions.BusyLoadingError):
             return bool(self.client.ping())
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _installed() -> None:

@@ -29,11 +29,11 @@ from harness.editions import Edition, Mode
 from harness.nursery import Nursery
 from harness.processes import Member, alive, below, environment_of, member
 from harness.programs import Program, Section, table_of
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SEC, wait_for
 
 F = TypeVar("F")
 TOKEN = "CREWD_HARNESS"
-BOOT_SEC = 20.0
+BOOT_SEC = 60.0
 UNREACHABLE = (OSError, EOFError, ConnectionError)
 
 
@@ -156,7 +156,7 @@ class Supervisord:
         self.signal(signal.SIGKILL)
         self.nursery.wait(self.pid)
 
-    def stop(self, timeout: float = 20.0) -> int:
+    def stop(self, timeout: float = 2 * PATIENCE_SEC) -> int:
         """SIGTERM supervisord, wait for its end, return the wait status."""
         self.signal(signal.SIGTERM)
         return self.nursery.wait(self.pid, timeout)
@@ -259,7 +259,7 @@ class Supervisord:
         return json.loads(answer) if isinstance(answer, str) else answer
 
     def supervisorctl(
-        self, *arguments: str, stdin: str = "", timeout: float = 60.0
+        self, *arguments: str, stdin: str = "", timeout: float = 120.0
     ) -> "subprocess.CompletedProcess[str]":
         """Run the real supervisorctl to its end."""
         return subprocess.run(
@@ -302,7 +302,7 @@ class Supervisord:
         """Return the pid, 0 when there is no process."""
         return self.info(name)["pid"]
 
-    def wait_state(self, name: str, *states: str, timeout: float = 10.0) -> dict[str, Any]:
+    def wait_state(self, name: str, *states: str, timeout: float = PATIENCE_SEC) -> dict[str, Any]:
         """Wait until the process is in one of these states; return its info."""
 
         def arrived() -> dict[str, Any] | None:
@@ -311,7 +311,7 @@ class Supervisord:
 
         return wait_for(arrived, timeout, lambda: f"{name} to be {'|'.join(states)}, is {self.info(name)}")
 
-    def wait_new_pid(self, name: str, old: int, timeout: float = 10.0) -> int:
+    def wait_new_pid(self, name: str, old: int, timeout: float = PATIENCE_SEC) -> int:
         """Wait until another process runs under this name; return its pid."""
         return wait_for(lambda: (pid := self.pid_of(name)) not in (0, old) and pid, timeout, f"a new pid of {name}")
 

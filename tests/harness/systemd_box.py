@@ -21,9 +21,9 @@ from typing import Self
 from harness.nursery import Nursery
 from harness.waiting import wait_for
 
-UP_SEC = 60.0
-DOWN_SEC = 30.0
-RUN_SEC = 120.0
+UP_SEC = 120.0
+DOWN_SEC = 90.0
+RUN_SEC = 240.0
 HIERARCHIES = ("systemd", "unified")
 REBOOTED = 133
 """How systemd-nspawn exits where the system inside wants to boot again."""

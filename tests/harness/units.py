@@ -3,7 +3,7 @@
 from harness.systemd_box import Box
 from harness.waiting import wait_for
 
-UNIT_SEC = 60.0
+UNIT_SEC = 120.0
 
 
 def shown(box: Box, unit: str, name: str) -> str:

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 POLL_SEC = 0.01
-PATIENCE_SEC = 10.0
+PATIENCE_SEC = 30.0
+"""A machine with more to do than it can lets any process stand still for seconds: whoever waits, waits for longer."""
 
 
 def wait_for(
@@ -15,10 +16,11 @@ def wait_for(
     """Return the first true value of ``predicate``; AssertionError with ``what`` after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
+        late = time.monotonic() > deadline  # before the look: whoever stood still in between has one more
         value = predicate()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"waited {timeout} s for {what() if callable(what) else what}; last was {value!r}")
         time.sleep(POLL_SEC)
 

@@ -14,7 +14,7 @@ import pytest
 from harness.certificates import Authority
 from harness.crewctl import crewctl
 from harness.daemon import Daemon
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.strangers import NOBODY, PYTHON, Who
 from harness.waiting import wait_for
 
@@ -59,7 +59,7 @@ def open_home(daemon: Daemon) -> None:
 
 def curl(*arguments: str, who: Who = Who()) -> tuple[int, str]:  # noqa: B008 - frozen
     """Return status and body."""
-    command = who.command("curl", "--silent", "--max-time", "20", "--write-out", "\n%{http_code}", *arguments)
+    command = who.command("curl", "--silent", "--max-time", "60", "--write-out", "\n%{http_code}", *arguments)
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     body, _, status = ran.stdout.rpartition("\n")
     return int(status), body
@@ -85,6 +85,7 @@ def test_root_on_this_machine_needs_nothing(daemon: Daemon, port: int) -> None:
 def test_others_on_this_machine_need_a_token(daemon: Daemon, port: int) -> None:
     """Which root makes, and takes back."""
     wait_for(lambda: reachable(port) == 200, what=daemon.log)
+    ready(daemon)
     tokens = f"http://127.0.0.1:{port}/api/v1/tokens"
     new = json.dumps({"role": "viewer", "name": "test"})
     status, body = curl("-X", "POST", tokens, "-H", "Content-Type: application/json", "-d", new)
@@ -107,7 +108,7 @@ def test_beyond_the_machine_it_does_not_start_without_tls() -> None:
 
         assert daemon.run() == 78
         assert f"{daemon.home.config}:3:11: crewd.listen: 0.0.0.0:3000 can be reached from elsewhere" in daemon.log()
-        assert daemon.nursery.members() == []
+        assert daemon.nursery.left() == []
 
 
 def test_nor_where_the_environment_says_so() -> None:
@@ -115,7 +116,7 @@ def test_nor_where_the_environment_says_so() -> None:
     with Daemon({"web": SLEEPER}) as daemon:
         assert daemon.run(environ={"CREWD_LISTEN": "0.0.0.0:3000"}) == 78
         assert "CREWD_LISTEN: 0.0.0.0:3000 can be reached from elsewhere" in daemon.log()
-        assert daemon.nursery.members() == []
+        assert daemon.nursery.left() == []
 
 
 @root_only
@@ -213,7 +214,7 @@ def test_crewctl_steers_it_from_elsewhere(tmp_path: Path, port: int) -> None:
         assert crewctl(root, *by_token, "stop", "mail").returncode == DENIED
         assert crewctl(root, *by_token, "reload").returncode == DENIED
         assert crewctl(root, *by_certificate, "reload").returncode == 0
-        assert "certificate ops" in crewctl(root, *by_certificate, "audit").stdout
+        wait_for(lambda: "certificate ops" in crewctl(root, *by_certificate, "audit").stdout, what=daemon.log)
 
 
 @root_only
@@ -230,7 +231,7 @@ def test_a_worker_may_open_the_socket_and_ask_nothing_of_others(port: int) -> No
         daemon.start()
         open_home(daemon)
         log = Path(daemon.home.worker_logs) / "web-0.out.log"
-        wait_for(lambda: log.exists() and "HTTP/1.1" in log.read_text(), 20, daemon.log)
+        wait_for(lambda: log.exists() and "HTTP/1.1" in log.read_text(), 60, daemon.log)
 
         assert log.read_text().splitlines()[-1].startswith("HTTP/1.1 403")
 
@@ -259,7 +260,7 @@ def test_the_manual_s_recipes_sign(daemon: Daemon, port: int, language: str, pro
         text = text.replace(old, new)
     wait_for(lambda: time.time() > listening + 1)
     for _ in range(2):
-        ran = subprocess.run([*program, text], capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run([*program, text], capture_output=True, text=True, check=False, timeout=120)
         assert ran.returncode == 0, ran.stderr
         [result] = json.loads(ran.stdout)["data"]["results"]
         assert (result["instance"], result["ok"]) == ("web-0", True)

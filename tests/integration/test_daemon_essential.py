@@ -23,7 +23,9 @@ def daemon() -> Iterator[Daemon]:
     """A daemon with a crew of two: one that ends when told, by a file, and one that says how it was ended."""
     with Daemon() as found:
         fails = sh(f"while [ -e {found.root}/well ]; do sleep 0.02; done; exit 3")
-        polite = sh(f'trap "echo told > {found.root}/told; exit 0" TERM; while :; do sleep 0.05; done')
+        polite = sh(
+            f'trap "echo told > {found.root}/told; exit 0" TERM; echo > {found.root}/up; while :; do sleep 0.05; done'
+        )
         crew = {"web": {"command": fails, "essential": True, **LIMIT}, "job": {"command": polite}}
         found.write(crew, crewd={"on_shutdown": "keep"})
         Path(found.root, "well").touch()
@@ -34,6 +36,7 @@ def test_it_ends_the_crew_in_order_and_says_why(daemon: Daemon) -> None:
     """All others are stopped as by a shutdown, on_shutdown: keep or not; exit code 1, one sentence."""
     daemon.start()
     daemon.wait_states(web_0="RUNNING", job_0="RUNNING")
+    wait_for(Path(daemon.root, "up").exists, what="job-0 to listen to its signal")
     supervisord = daemon.supervisord_pid()
     Path(daemon.root, "well").unlink()
 
@@ -43,7 +46,7 @@ def test_it_ends_the_crew_in_order_and_says_why(daemon: Daemon) -> None:
     )
     assert Path(daemon.root, "told").read_text() == "told\n"
     assert not alive(supervisord)
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []
 
 
 def test_the_next_start_tries_it_once_more(daemon: Daemon) -> None:

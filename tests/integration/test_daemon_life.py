@@ -1,17 +1,19 @@
 """``crewd run`` on a real supervisord: beginning, taking over, surviving, ending."""
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from crewd.model.facts import GenerationBegan, Starting
 from harness.daemon import Daemon
-from harness.processes import alive, environment_of
+from harness.processes import alive, environment_of, member
 from harness.waiting import stays, wait_for
 
 SLEEPS = {"command": ["sleep", "1000"]}
@@ -36,7 +38,7 @@ def test_it_brings_the_crew_up_and_takes_it_down(daemon: Daemon) -> None:
 
     assert daemon.stop() == 0
     assert not alive(supervisord)
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []
     assert daemon.log().count("commanded=True") == 3
 
 
@@ -49,8 +51,16 @@ def test_what_is_the_daemons_reaches_no_worker(daemon: Daemon) -> None:
     for pid in (supervisord, *daemon.pids().values()):
         assert not environment_of(pid).keys() & {"SECRET", "NOTIFY_SOCKET", "CREWD_HOME"}
     assert environment_of(supervisord).keys() == {"PATH"}
-    opened = {os.readlink(f"/proc/{supervisord}/fd/{name}") for name in os.listdir(f"/proc/{supervisord}/fd")}
-    assert daemon.home.lock not in opened
+    assert daemon.home.lock not in opened(supervisord)
+
+
+def opened(pid: int) -> set[str]:
+    """Return what a process has open."""
+    found = set[str]()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return found
 
 
 def test_the_service_manager_hears_how_it_is(daemon: Daemon) -> None:
@@ -60,7 +70,7 @@ def test_the_service_manager_hears_how_it_is(daemon: Daemon) -> None:
     daemon.reload()
     daemon.stop()
 
-    assert daemon.notified.said() == ["READY", "RELOADING", "READY", "STOPPING"]
+    wait_for(lambda: daemon.notified.said() == ["READY", "RELOADING", "READY", "STOPPING"], what=daemon.notified.lines)
     reloading = next(message for _, message in daemon.notified.messages if "RELOADING=1" in message)
     assert any(line.startswith("MONOTONIC_USEC=") for line in reloading)
 
@@ -72,6 +82,8 @@ def test_the_watchdog_is_fed_as_long_as_the_process_goes_on(daemon: Daemon) -> N
     wait_for(lambda: daemon.notified.beats() >= fed + 3)
 
     daemon.signal(signal.SIGSTOP)
+    wait_for(lambda: (found := member(daemon.pid)) and found.state == "T", what="the daemon to stand still")
+    time.sleep(0.3)  # what was sent before has arrived
     fed = daemon.notified.beats()
     assert stays(lambda: daemon.notified.beats() == fed, 0.6)
     daemon.signal(signal.SIGCONT)
@@ -112,7 +124,7 @@ def test_a_killed_daemon_is_replaced_without_a_worker_noticing(daemon: Daemon) -
     """kill -9: the next one takes supervisord over, and keeps it when it ends."""
     daemon.start()
     daemon.wait_states(**UP)
-    before, supervisord = daemon.pids(), daemon.supervisord_pid()
+    before, supervisord = daemon.pids(), daemon.running_supervisord()
     daemon.signal(signal.SIGKILL)
     daemon.wait()
 
@@ -141,17 +153,17 @@ def test_a_killed_supervisord_is_replaced_at_once(daemon: Daemon) -> None:
     """Noticed by the daemon, started again, its leftovers ended: every worker once."""
     daemon.start()
     daemon.wait_states(**UP)
-    before, supervisord = daemon.pids(), daemon.supervisord_pid()
+    before, supervisord = daemon.pids(), daemon.running_supervisord()
     os.kill(supervisord, signal.SIGKILL)
     began = time.monotonic()
     wait_for(lambda: "supervisord gone" in daemon.log())
     noticed = time.monotonic() - began
-    wait_for(lambda: daemon.supervisord_pid() not in (0, supervisord), 20)
+    wait_for(lambda: daemon.supervisord_pid() not in (0, supervisord), 60)
     daemon.wait_states(**UP)
 
-    assert noticed < 0.5
+    assert noticed < 10  # whoever only looks now and then looks every 30 seconds
     assert not any(alive(pid) for pid in before.values())
-    assert len([one for one in daemon.nursery.members() if one.command.startswith("sleep")]) == 3
+    wait_for(lambda: len([one for one in daemon.nursery.members() if one.command.startswith("sleep")]) == 3)
     began_facts = [event.fact for _, event in daemon.journal() if isinstance(event.fact, GenerationBegan)]
     assert [fact.clean for fact in began_facts] == [True, False]
     wait_for(lambda: daemon.notified.status() == "2 workers (3 instances): 3 running")
@@ -163,9 +175,9 @@ def test_one_that_was_taken_over_and_dies_is_replaced_by_ours(daemon: Daemon) ->
     daemon.signal(signal.SIGKILL)
     daemon.wait()
     daemon.start()
-    first = daemon.supervisord_pid()
+    first = daemon.running_supervisord()
     os.kill(first, signal.SIGKILL)
-    second = wait_for(lambda: (pid := daemon.supervisord_pid()) not in (0, first) and pid, 20)
+    second = wait_for(lambda: (pid := daemon.supervisord_pid()) not in (0, first) and pid, 60)
     daemon.wait_states(**UP)
 
     assert daemon.stop() == 0
@@ -178,9 +190,9 @@ def test_what_was_stopped_by_hand_stays_stopped_through_it_all(daemon: Daemon) -
     daemon.wait_states(**UP)
     daemon.client.stop(["job-0"], "test")
     daemon.wait_states(web_0="RUNNING", web_1="RUNNING", job_0="STOPPED")
-    first = daemon.supervisord_pid()
+    first = daemon.running_supervisord()
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 20)
+    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 60)
     daemon.wait_states(web_0="RUNNING", web_1="RUNNING", job_0="STOPPED")
     daemon.stop()
 
@@ -210,23 +222,29 @@ def test_stubborn_workers_are_killed_in_the_time_that_they_have() -> None:
 
         assert daemon.stop() == 0
         took = time.monotonic() - began
-        assert 2.0 <= took < 6.0
+        assert 2.0 <= took < 20.0
         assert "does not end" not in daemon.log()
-        assert daemon.nursery.members() == []
+        assert daemon.nursery.left() == []
 
 
 def test_the_second_ctrl_c_waits_like_the_first() -> None:
     """The stop is graceful to its end."""
-    slow = {"command": ["sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done"]}
-    with Daemon({"slow": slow}) as daemon:
+    with Daemon() as daemon:
+        up, end = Path(daemon.root, "up"), Path(daemon.root, "end")
+        lingers = (
+            f"trap 'while [ ! -e {end} ]; do sleep 0.05; done; exit 0' TERM; echo >{up}; while :; do sleep 0.05; done"
+        )
+        daemon.write({"slow": {"command": ["sh", "-c", lingers], "timeout_stop_sec": 90}})
         daemon.start()
         daemon.wait_states(slow_0="RUNNING")
+        wait_for(up.exists, what="the worker to listen to its signal")
         daemon.signal(signal.SIGINT)
         wait_for(lambda: "stopping signal=SIGINT" in daemon.log())
         daemon.signal(signal.SIGINT)
+        wait_for(lambda: "still stopping" in daemon.log(), what=daemon.log)
+        end.touch()
 
         assert daemon.wait() == 0
-        assert "still stopping" in daemon.log()
         assert "reason=CleanExit code=0" in daemon.log()
 
 
@@ -235,11 +253,11 @@ def test_a_supervisord_that_hangs_at_the_end_is_killed_with_its_workers() -> Non
     with Daemon({"web": {**QUICK, "instances": 2, "timeout_stop_sec": 1}}) as daemon:
         daemon.start()
         daemon.wait_states(web_0="RUNNING", web_1="RUNNING")
-        os.kill(daemon.supervisord_pid(), signal.SIGSTOP)
+        os.kill(daemon.running_supervisord(), signal.SIGSTOP)
 
         assert daemon.stop() == 0
         assert "does not end" in daemon.log()
-        assert daemon.nursery.members() == []
+        assert daemon.nursery.left() == []
 
 
 def test_an_external_supervisord_is_waited_for() -> None:
@@ -249,14 +267,14 @@ def test_an_external_supervisord_is_waited_for() -> None:
         wait_for(lambda: daemon.notified.status().startswith("waiting for supervisord"))
         command = supervisord_command(daemon)
         first = daemon.nursery.spawn(command, {"PATH": os.environ["PATH"]}, daemon.root, f"{daemon.root}/supervisord")
-        wait_for(lambda: "supervisord taken over" in daemon.log(), 20)
+        wait_for(lambda: "supervisord taken over" in daemon.log(), 60)
         daemon.wait_states(**UP)
 
         os.kill(first, signal.SIGTERM)
         wait_for(lambda: "supervisord gone" in daemon.log())
         assert stays(lambda: daemon.supervisord_pid() == 0, 1.0)
         daemon.nursery.spawn(command, {"PATH": os.environ["PATH"]}, daemon.root, f"{daemon.root}/supervisord")
-        wait_for(lambda: daemon.log().count("supervisord taken over") == 2, 20)
+        wait_for(lambda: daemon.log().count("supervisord taken over") == 2, 60)
         assert daemon.stop() == 0
         assert daemon.supervisord_pid()
 
@@ -273,9 +291,9 @@ def test_every_start_is_in_the_journal_once(daemon: Daemon) -> None:
     daemon.signal(signal.SIGKILL)
     daemon.wait()
     daemon.start()
-    first = daemon.supervisord_pid()
+    first = daemon.running_supervisord()
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 20)
+    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 60)
     daemon.wait_states(**UP)
 
     tokens = [event.fact.token for _, event in daemon.journal() if isinstance(event.fact, Starting)]

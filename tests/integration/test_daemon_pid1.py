@@ -62,7 +62,7 @@ def test_pid_1_reaps_whatever_loses_its_parent(daemon: Contained) -> None:
     polite = f'trap "echo told > {daemon.root}/told; exit 0" TERM; while :; do sleep 0.05; done'
     daemon.write({"many": {"command": sh(many)}, "polite": {"command": sh(polite)}})
     daemon.start()
-    wait_for(Path(daemon.root, "made").exists, 30, daemon.log)
+    wait_for(Path(daemon.root, "made").exists, 120, daemon.log)
     wait_for(lambda: daemon.inside("pgrep -c -f '^sleep 0.01' || true") == ["0"], what=daemon.log)
 
     wait_for(lambda: not daemon.zombies(), what=daemon.zombies)
@@ -106,4 +106,4 @@ def test_pid_1_ends_with_a_daemon_that_was_killed(daemon: Contained) -> None:
     daemon.inside("pkill -KILL -P 1 -f crewd.cli")
 
     assert daemon.wait() == 128 + signal.SIGKILL
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []

@@ -126,7 +126,7 @@ def test_a_broken_file_at_reload_changes_nothing(daemon: Daemon) -> None:
     assert "nothing was changed" in log
     assert "workers.web.instances" in log
     assert "workers.job.comand" in log
-    assert daemon.notified.status().startswith("configuration not in force, ")
+    wait_for(lambda: daemon.notified.status().startswith("configuration not in force, "), what=daemon.notified.status)
 
     daemon.write({"web": {**SLEEPS, "instances": 2}, "job": SLEEPS})
     daemon.reload()
@@ -138,9 +138,9 @@ def test_a_broken_file_survives_the_death_of_supervisord(daemon: Daemon) -> None
     """The last good rendering is what the next one starts on."""
     daemon.write_text(BROKEN)
     daemon.reload()
-    first = daemon.supervisord_pid()
+    first = daemon.running_supervisord()
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 20)
+    wait_for(lambda: daemon.supervisord_pid() not in (0, first), 60)
 
     daemon.wait_states(web_0="RUNNING", web_1="RUNNING", job_0="RUNNING")
 
@@ -165,7 +165,7 @@ def test_a_broken_file_at_a_start_from_nothing() -> None:
 
         assert daemon.run() == 78
         assert [f"{daemon.home.config}:{row}:" in daemon.log() for row in (2, 3)] == [True, True]
-        assert daemon.nursery.members() == []
+        assert daemon.nursery.left() == []
 
 
 def test_a_file_that_is_not_there() -> None:
@@ -228,8 +228,8 @@ def test_what_was_changed_behind_its_back_is_noticed_and_put_right() -> None:
         daemon.wait_states(web_0="RUNNING")
         daemon.client.call("supervisor.stopProcess", "web-0")
         daemon.client.call("supervisor.removeProcessGroup", "web-0")
-        wait_for(lambda: 'what="removed behind crewd\'s back: web-0"' in daemon.log(), 45, daemon.log)
-        wait_for(lambda: "removed behind crewd's back" in daemon.notified.status(), 5)
+        wait_for(lambda: 'what="removed behind crewd\'s back: web-0"' in daemon.log(), 90, daemon.log)
+        wait_for(lambda: "removed behind crewd's back" in daemon.notified.status())
         daemon.reload()
 
         daemon.wait_states(web_0="RUNNING")

@@ -28,7 +28,7 @@ def daemon() -> Iterator[Daemon]:
 def kill_supervisord(daemon: Daemon) -> None:
     """kill -9, once it answers; returns when the daemon has noticed."""
     gone = daemon.log().count("supervisord gone")
-    os.kill(wait_for(daemon.supervisord_pid, 20), signal.SIGKILL)
+    os.kill(daemon.running_supervisord(), signal.SIGKILL)
     wait_for(lambda: daemon.log().count("supervisord gone") > gone)
 
 
@@ -43,7 +43,7 @@ def kill_as_it_comes(daemon: Daemon, times: int) -> None:
         started = daemon.log().count("supervisord answers")
         kill_supervisord(daemon)
         if _ < times - 1:
-            wait_for(lambda started=started: daemon.log().count("supervisord answers") > started, 20)
+            wait_for(lambda started=started: daemon.log().count("supervisord answers") > started, 60)
 
 
 def test_what_is_applied_while_supervisord_starts_is_in_force(daemon: Daemon) -> None:
@@ -53,7 +53,7 @@ def test_what_is_applied_while_supervisord_starts_is_in_force(daemon: Daemon) ->
         time.sleep(0.08 * number)
         daemon.write({"new": SLEEPS, "other": {**SLEEPS, "instances": number + 1}})
         daemon.reload()
-        wait_for(lambda number=number: len(daemon.states()) == number + 2, 20, daemon.log)
+        wait_for(lambda number=number: len(daemon.states()) == number + 2, 60, daemon.log)
         daemon.wait_states(new_0="RUNNING", **{f"other_{slot}": "RUNNING" for slot in range(number + 1)})
 
     assert not any(name.startswith(("web", "job")) for name in daemon.states())
@@ -64,13 +64,13 @@ def test_a_reload_in_the_backoff_starts_no_second_supervisord(daemon: Daemon) ->
     """One, and Ctrl-C ends it with all workers."""
     kill_as_it_comes(daemon, 3)
     daemon.reload()
-    wait_for(daemon.supervisord_pid, 20)
+    wait_for(daemon.supervisord_pid, 60)
     daemon.wait_states(**UP)
 
     assert stays(lambda: len(supervisords(daemon)) == 1, 1.0)
     daemon.signal(signal.SIGINT)
     assert daemon.wait() == 0
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []
 
 
 def test_ctrl_c_while_supervisord_is_gone_leaves_nobody_behind(daemon: Daemon) -> None:
@@ -79,7 +79,7 @@ def test_ctrl_c_while_supervisord_is_gone_leaves_nobody_behind(daemon: Daemon) -
     daemon.signal(signal.SIGINT)
 
     assert daemon.wait() == 0
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []
 
 
 @pytest.mark.parametrize("after_sec", [0.0, 0.05, 0.15])
@@ -92,7 +92,7 @@ def test_ctrl_c_while_supervisord_comes_leaves_nobody_behind(daemon: Daemon, aft
     daemon.signal(signal.SIGINT)
 
     assert daemon.wait() == 0
-    assert daemon.nursery.members() == []
+    assert daemon.nursery.left() == []
 
 
 def test_a_degraded_daemon_keeps_what_the_file_said_last() -> None:
@@ -103,9 +103,9 @@ def test_a_degraded_daemon_keeps_what_the_file_said_last() -> None:
         assert daemon.stop() == 0
         daemon.write_text("workers: [\n")
         daemon.start()
-        first = daemon.supervisord_pid()
+        first = daemon.running_supervisord()
         kill_supervisord(daemon)
-        wait_for(lambda: daemon.supervisord_pid() not in (0, first), 20)
+        wait_for(lambda: daemon.supervisord_pid() not in (0, first), 60)
         daemon.wait_states(**UP)
 
         assert daemon.stop() == 0
@@ -115,14 +115,14 @@ def test_a_degraded_daemon_keeps_what_the_file_said_last() -> None:
 
 def test_a_supervisord_that_is_slow_is_taken_over_when_it_answers(daemon: Daemon) -> None:
     """A new daemon does not end over it, nor start another."""
-    before, supervisord = daemon.pids(), daemon.supervisord_pid()
+    before, supervisord = daemon.pids(), daemon.running_supervisord()
     daemon.signal(signal.SIGKILL)
     daemon.wait()
     os.kill(supervisord, signal.SIGSTOP)
     daemon.start(ready=False)
-    wait_for(lambda: "supervisord does not answer yet" in daemon.log(), 20)
+    wait_for(lambda: "supervisord does not answer yet" in daemon.log(), 60)
     os.kill(supervisord, signal.SIGCONT)
-    wait_for(lambda: f"supervisord taken over pid={supervisord}" in daemon.log(), 20)
+    wait_for(lambda: f"supervisord taken over pid={supervisord}" in daemon.log(), 60)
 
     assert daemon.pids() == before
 
@@ -130,15 +130,15 @@ def test_a_supervisord_that_is_slow_is_taken_over_when_it_answers(daemon: Daemon
 @pytest.mark.slow
 def test_an_apply_that_nobody_confirmed_is_said_and_repeated(daemon: Daemon) -> None:
     """The rendering is in force on the disk, and that is what is said; supervisord gets it when it answers."""
-    supervisord = daemon.supervisord_pid()
+    supervisord = daemon.running_supervisord()
     os.kill(supervisord, signal.SIGSTOP)
     daemon.write({"new": SLEEPS})
     ready = daemon.notified.said().count("READY")
     daemon.signal(signal.SIGHUP)
-    wait_for(lambda: daemon.notified.said().count("READY") > ready, 60, daemon.log)
+    wait_for(lambda: daemon.notified.said().count("READY") > ready, 120, daemon.log)
     assert "supervisord was not told of the new rendering; it will be" in daemon.log()
     assert "nothing was changed" not in daemon.log()
     os.kill(supervisord, signal.SIGCONT)
 
     daemon.wait_states(new_0="RUNNING")
-    wait_for(lambda: daemon.notified.status() == "1 worker (1 instance): 1 running", 60, daemon.log)
+    wait_for(lambda: daemon.notified.status() == "1 worker (1 instance): 1 running", 120, daemon.log)

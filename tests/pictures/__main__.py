@@ -11,7 +11,8 @@ from harness import grafana
 from harness.crewctl import crewctl
 from harness.example import ExampleCrew
 from harness.grafana import DASHBOARDS, Window
-from harness.prometheus import Prometheus, free_port
+from harness.ports import free_port
+from harness.prometheus import Prometheus
 from harness.waiting import wait_for
 from pictures.asked import Asked
 from pictures.drawing import drawn

@@ -20,9 +20,9 @@ from crewd.model.spec import CrewSpec, DaemonSpec, WorkerSpec
 from crewd.policy.attribution import Address
 from crewd.reconcile.wanted import wanted_of
 from harness.api import Crewd, running, until
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.strangers import NOBODY, PYTHON, Asked, Who, ask_as, open_way
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SEC, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -60,7 +60,7 @@ async def test_who_hangs_up_at_once_is_not_root(tmp_path: Path) -> None:
         command = Who(NOBODY).command(PYTHON, "-c", HASTY, str(port))
         await asyncio.to_thread(subprocess.run, command, check=True, cwd="/", timeout=60)
         await until(lambda: len(crewd.audit.stored) >= 20)
-        assert await crewd.auditor.settled(10)
+        assert await crewd.auditor.settled(PATIENCE_SEC)
 
         assert not crewd.task.done()
         assert not [one for one in crewd.audit.stored if one.granted]

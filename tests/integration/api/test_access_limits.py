@@ -18,7 +18,7 @@ from crewd.model.spec import DaemonSpec
 from crewd.policy.signing import AHEAD_SEC, WINDOW_SEC, Question, sign
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Answer, Crewd, exchange, running, until
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.strangers import NOBODY, Asked, Who, ask_as, open_way
 from harness.waiting import PATIENCE_SEC
 

@@ -22,7 +22,7 @@ from crewd.model.spec import DaemonSpec
 from crewd.policy.signing import AHEAD_SEC
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Answer, Crewd, running, until
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.strangers import NOBODY, Asked, Who, ask_as, open_way
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

@@ -14,6 +14,7 @@ from crewd.model.access import How, Principal, Role
 from crewd.reconcile.selecting import UnknownNames
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import ADMIN, Answer, Crewd, running, until
+from harness.waiting import PATIENCE_SEC
 
 WEB = Principal("token 1", How.TOKEN, Role.OPERATOR, ("web*",))
 
@@ -135,7 +136,7 @@ async def test_a_stream_is_of_ones_own(crewd: Crewd) -> None:
         crewd.supervisord.crash("web2-0", code=4)
         await crewd.settle()
 
-        assert json.loads((await asyncio.wait_for(reading.message(), 10))["data"])["instance"] == "web2-0"
+        assert json.loads((await asyncio.wait_for(reading.message(), PATIENCE_SEC))["data"])["instance"] == "web2-0"
 
 
 async def test_who_is_limited_is_no_admin(crewd: Crewd) -> None:

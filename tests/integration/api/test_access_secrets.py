@@ -13,7 +13,7 @@ from crewd.model.spec import DaemonSpec
 from crewd.policy.signing import Question, sign
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Answer, Crewd, exchange, running, until
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.waiting import PATIENCE_SEC
 
 KEY_SECRET = "the-secret-of-the-key-deploy-0123456789"

@@ -20,7 +20,7 @@ from crewd.reconcile.tokens import Token, digest_of, minted
 from crewd.reconcile.wanted import wanted_of
 from harness.api import Answer, Crewd, exchange, running, until
 from harness.certificates import Authority, Pair
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.waiting import PATIENCE_SEC
 
 CREW = "/api/v1/workers"

@@ -12,7 +12,7 @@ from harness.daemon import Daemon
 from harness.waiting import wait_for
 
 SLEEPER = {"command": ["sleep", "1000"]}
-FAILING = {"command": ["sh", "-c", "echo before; exit 3"], "restart_sec": "1h"}
+FAILING = {"command": ["sh", "-c", "echo before; exit 3"], "restart_sec": "1h", "start_success_sec": "20s"}
 
 
 @pytest.fixture
@@ -20,6 +20,7 @@ def daemon() -> Iterator[Daemon]:
     """web twice, and one that fails."""
     with Daemon({"web": {**SLEEPER, "instances": 2}, "fail": FAILING}, defaults={"start_success_sec": 0.1}) as running:
         running.start()
+        running.wait_states(web_0="RUNNING", web_1="RUNNING", fail_0="BACKOFF")
         wait_for(lambda: ask(running, "GET", "/readyz").status == 200, what=running.log)
         yield running
 
@@ -112,6 +113,9 @@ def test_a_daemon_that_was_killed_leaves_no_socket_in_the_way(daemon: Daemon) ->
     daemon.start()
     wait_for(lambda: ask(daemon, "GET", "/readyz").status == 200, what=daemon.log)
 
-    types = [event["type"] for event in call(daemon, "GET", "/events?limit=1000")["events"]]
+    def types_told() -> list[str]:
+        return [event["type"] for event in call(daemon, "GET", "/events?limit=1000")["events"]]
+
+    types = wait_for(lambda: "generation_began" in types_told() and types_told(), what=types_told)
     assert types[0] == "segment_opened"
     assert types.count("generation_began") == 1

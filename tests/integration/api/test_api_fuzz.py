@@ -21,7 +21,9 @@ GROWTH_MOST = 24 * 2**20
 REFUSED = range(400, 500)
 IMPATIENCE_SEC = 0.1
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 JUNK = st.binary(max_size=300)
 BATCH = "/api/v1/workers/batch"
 PATHS = ("/api/v1/workers", BATCH, "/api/v1/workers/web/start", "/api/v1/events", "/api/v1/worker-configs")

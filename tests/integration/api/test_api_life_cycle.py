@@ -21,6 +21,8 @@ from harness.waiting import wait_for
 
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 1; done"
 TALKING = "echo out; echo err >&2; exec sleep 1000"
+STALE_SEC = 9
+"""Longer than a busy machine stands still."""
 WORKERS: dict[str, Any] = {
     "web": {
         "command": ["sh", "-c", TALKING],
@@ -28,10 +30,10 @@ WORKERS: dict[str, Any] = {
         "host": "localhost",
         "port": 4001,
         "max_accounts": 10,
-        "heartbeat_stale_sec": "3s",
+        "heartbeat_stale_sec": f"{STALE_SEC}s",
     },
     "stubborn": {"command": ["bash", "-c", STUBBORN], "timeout_stop_sec": "1h"},
-    "fail": {"command": ["sh", "-c", "exit 3"], "restart_sec": "1h", "autostart": False},
+    "fail": {"command": ["sh", "-c", "exit 3"], "restart_sec": "1h", "autostart": False, "start_success_sec": "20s"},
     "pair": {"command": ["sleep", "1000"], "instances": 2},
 }
 DEFAULTS = {"start_success_sec": 0.1}
@@ -43,14 +45,15 @@ def daemon() -> Iterator[Daemon]:
     with Daemon(WORKERS, defaults=DEFAULTS) as running:
         running.start()
         wait_for(lambda: ask(running, "GET", "/readyz").status == 200, what=running.log)
-        wait_for(lambda: all(pids_of(running, name) for name in ("web", "stubborn", "pair")), 30, running.log)
+        wait_for(lambda: all(run(running, name) for name in ("web", "stubborn", "pair")), 60, running.log)
+        said = Path(running.home.worker_logs) / "stubborn-0.out.log"
+        wait_for(lambda: said.exists() and said.read_text() == "up\n", what=running.log)  # it is deaf from here on
         yield running
 
 
-def pids_of(daemon: Daemon, worker: str) -> list[int]:
-    """Return the pids of a worker's instances as the picture has them; none while one has none."""
-    pids = [one["pid"] for one in get(daemon, f"/workers/{worker}/status")["instances"]]
-    return pids if all(pids) else []
+def run(daemon: Daemon, worker: str) -> bool:
+    """Return whether all instances of a worker run, as the picture has them."""
+    return {one["status"] for one in get(daemon, f"/workers/{worker}/status")["instances"]} == {"running"}
 
 
 def ask(daemon: Daemon, method: str, target: str, body: object = None, **headers: str) -> Answer:
@@ -97,29 +100,30 @@ def kept(daemon: Daemon) -> list[tuple[int, int, int]]:
 def test_a_heartbeat_goes_stale_is_counted_and_survives_the_daemon(daemon: Daemon) -> None:
     """In the status, in the health, in the metrics; the next daemon remembers it."""
     heard = post(daemon, "/workers/web/heartbeat", {"active_tasks": 7, "assigned_accounts": 2, "error_count": 1})
-    assert heard["stale_after_sec"] == 3.0
+    assert heard["stale_after_sec"] == STALE_SEC
     fresh = get(daemon, "/workers/web/status")
     assert (fresh["active_tasks"], fresh["heartbeat_stale"]) == (7, False)
     assert metric(daemon, 'crewd_worker_active_tasks{worker="web"}') == "7"
-    assert float(metric(daemon, 'crewd_worker_heartbeat_age_seconds{worker="web"}') or 99) < 3
+    assert float(metric(daemon, 'crewd_worker_heartbeat_age_seconds{worker="web"}') or 99) < STALE_SEC
     before = float(metric(daemon, 'crewd_worker_heartbeats_stale_total{worker="web"}') or 0)
 
-    wait_for(lambda: get(daemon, "/workers/web/status")["heartbeat_stale"], 20)
+    wait_for(lambda: get(daemon, "/workers/web/status")["heartbeat_stale"], 60)
     health = get(daemon, "/workers/web/health")
     assert [reason["cause"] for reason in health["reasons"]] == ["heartbeat"]
     assert metric(daemon, 'crewd_worker_heartbeat_stale{worker="web"}') == "1"
-    assert float(metric(daemon, 'crewd_worker_heartbeats_stale_total{worker="web"}') or 0) == before + 1
+    total = 'crewd_worker_heartbeats_stale_total{worker="web"}'
+    wait_for(lambda: float(metric(daemon, total) or 0) == before + 1)
     assert get(daemon, "/workers/stats/overview")["heartbeats"]["stale"] == 1
 
-    wait_for(lambda: kept(daemon) == [(7, 1, before + 1)], 20)
+    wait_for(lambda: kept(daemon) == [(7, 1, before + 1)], 60)
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.wait()
     daemon.start()
     wait_for(lambda: ask(daemon, "GET", "/readyz").status == 200, what=daemon.log)
-    wait_for(lambda: get(daemon, "/workers/web/status")["last_heartbeat_at"] == heard["at"], 10)
+    wait_for(lambda: get(daemon, "/workers/web/status")["last_heartbeat_at"] == heard["at"], 60)
     again = get(daemon, "/workers/web/status")
     assert (again["active_tasks"], again["assigned_accounts"], again["heartbeat_stale"]) == (7, 2, True)
-    assert float(metric(daemon, 'crewd_worker_heartbeats_stale_total{worker="web"}') or 0) == before + 1
+    wait_for(lambda: float(metric(daemon, total) or 0) == before + 1)
 
 
 def test_how_long_it_may_be_silent_follows_the_file(daemon: Daemon) -> None:
@@ -150,7 +154,7 @@ def test_entries_are_stored_and_found_beside_the_life_cycle(daemon: Daemon) -> N
         entries = get(daemon, "/worker-logs?instance=web-0&kind=lifecycle&level=info")["entries"]
         return {one["type"] for one in entries}
 
-    wait_for(lambda: {"spawned", "succeeded"} <= types(), 30)
+    wait_for(lambda: {"spawned", "succeeded"} <= types(), 60)
 
 
 def recorded(daemon: Daemon, kind: str, count: int) -> list[dict[str, Any]]:
@@ -167,12 +171,12 @@ def test_a_stop_without_grace_is_a_kill(daemon: Daemon) -> None:
     restarted = post(daemon, "/workers/batch?wait=20s", order)
     stopped = post(daemon, "/workers/batch?wait=20s", {**order, "action": "stop"})
 
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40
     assert restarted["workers"] == [
         {"worker_id": "stubborn", "ok": True, "changed": True, "status": "running", "message": ""}
     ]
     assert stopped["workers"][0]["status"] == "stopped"
-    exits = wait_for(lambda: recorded(daemon, "exited", 2), 20)
+    exits = wait_for(lambda: recorded(daemon, "exited", 2), 60)
     assert [(one["pid"] == before, one["signal"]) for one in exits] == [(True, 9), (False, 9)]
     asked = get(daemon, "/events?instance=stubborn&type=commanded")["events"]
     assert {one["through"] for one in asked} == {"crewd, by force"}
@@ -239,7 +243,7 @@ def test_all_statuses_are_seen(daemon: Daemon) -> None:
     def statuses() -> dict[str, str]:
         return {name: get(daemon, f"/workers/{name}/status")["status"] for name in wanted}
 
-    wait_for(lambda: statuses() == wanted, 20, lambda: str(statuses()))
+    wait_for(lambda: statuses() == wanted, 60, lambda: str(statuses()))
     by_status = get(daemon, "/workers/stats/overview")["by_status"]
     assert by_status == dict.fromkeys(("stopped", "starting", "running", "stopping", "error", "crashed"), 1)
     hopeless_health = get(daemon, "/workers/hopeless/health")
@@ -263,15 +267,15 @@ def test_the_example_reports(daemon: Daemon) -> None:
     daemon.write({**WORKERS, "reporting": reporting}, defaults=DEFAULTS)
     post(daemon, "/reload")
 
-    wait_for(lambda: get(daemon, "/workers/reporting/status")["assigned_accounts"] == 1, 20)
-    wait_for(lambda: get(daemon, "/worker-logs?worker=reporting&kind=error")["entries"], 20)
+    wait_for(lambda: get(daemon, "/workers/reporting/status")["assigned_accounts"] == 1, 60)
+    wait_for(lambda: get(daemon, "/worker-logs?worker=reporting&kind=error")["entries"], 60)
     pid = daemon.pids()["reporting-0"]
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.wait()
     daemon.start()
     wait_for(lambda: ask(daemon, "GET", "/readyz").status == 200, what=daemon.log)
     before = get(daemon, "/workers/reporting/status")["last_heartbeat_at"]
-    wait_for(lambda: get(daemon, "/workers/reporting/status")["last_heartbeat_at"] not in (before, None), 20)
+    wait_for(lambda: get(daemon, "/workers/reporting/status")["last_heartbeat_at"] not in (before, None), 60)
     assert daemon.pids()["reporting-0"] == pid
 
 
@@ -292,7 +296,7 @@ def test_output_is_followed_as_messages(daemon: Daemon) -> None:
     """Of both streams, as they are written."""
     log = Path(daemon.home.worker_logs) / "web-0.err.log"
     wait_for(lambda: log.exists() and log.read_bytes() == b"err\n")
-    connection = UnixConnection(daemon.home.socket, 20)
+    connection = UnixConnection(daemon.home.socket, 60)
     connection.request("GET", "/api/v1/workers/web/logs?stream=all&tail=1", headers={"Accept": "text/event-stream"})
     response = connection.getresponse()
     try:
@@ -312,11 +316,11 @@ def test_output_is_followed_as_messages(daemon: Daemon) -> None:
 def test_events_are_resumed_where_they_were(daemon: Daemon) -> None:
     """By Accept alone, each event once, behind the last that was seen."""
     post(daemon, "/workers/web/restart?wait=20s")
-    wait_for(lambda: get(daemon, "/events?type=succeeded&instance=web-0")["events"], 20)
+    wait_for(lambda: get(daemon, "/events?type=succeeded&instance=web-0")["events"], 60)
     events = get(daemon, "/events?limit=1000")["events"]
     begin = events[len(events) // 2]
     last = f"{begin['generation']}.{begin['sequence']}"
-    connection = UnixConnection(daemon.home.socket, 20)
+    connection = UnixConnection(daemon.home.socket, 60)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
     connection.request("GET", "/api/v1/events", headers=headers)
     response = connection.getresponse()
@@ -347,7 +351,7 @@ def test_a_reader_that_does_not_read_slows_nobody(daemon: Daemon) -> None:
         one.close()
 
     assert all(one["ok"] for one in restarted["results"])
-    assert took < 5
+    assert took < 15
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

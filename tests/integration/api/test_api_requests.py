@@ -589,7 +589,7 @@ async def test_streams_end_with_the_server(crewd: Crewd) -> None:
             await asyncio.gather(serving, return_exceptions=True)
 
             assert await reading.line() == ""
-            assert asyncio.get_running_loop().time() - begun < 1.5
+            assert asyncio.get_running_loop().time() - begun < 30  # for ever, where it is waited for
             assert not Path(crewd.path).exists()
 
 

@@ -25,7 +25,7 @@ class Wish:
     failing: tuple[str, ...] = option("Which of these fail.", default=())
     secret: str = option("What nobody may read.", default="s3cret", secret=True)
     broken: str = option("What of its life fails.", default="")
-    deadline_sec: float = option("As ever.", default=5.0)
+    deadline_sec: float = option("As ever.", default=60.0)
 
 
 class Obedient(Reset[Wish]):

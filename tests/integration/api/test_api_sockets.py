@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,10 +15,9 @@ from crewd.api.sockets import tcp_socket, unix_socket
 from crewd.errors import TargetError
 from crewd.supervisord import output
 from harness.api import Answer, Crewd, UnixConnection, exchange, running, until
-from harness.prometheus import free_port
+from harness.ports import free_port
+from harness.strangers import NOBODY, Asked, Who, ask_as
 from harness.waiting import PATIENCE_SEC
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -43,37 +41,17 @@ async def ask_tcp(tcp: Crewd, target: str, method: str = "GET", **headers: str) 
 # Who gets in
 
 
-def as_user(uid: int, do: Callable[[], int]) -> int:
-    """Do it in a child of that user; return what it returned, which is below 255."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            os._exit(do())
-        finally:
-            os._exit(255)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-async def test_a_stranger_is_refused_whatever_the_socket_s_mode(crewd: Crewd) -> None:
+async def test_a_stranger_is_refused_whatever_the_socket_s_mode(open_path: Path) -> None:
     """The kernel says who connects; health is anybody's."""
-    async with running(crewd):
-        for folder in Path(crewd.path).parents:
-            if folder.stat().st_uid == os.geteuid():
-                folder.chmod(folder.stat().st_mode | 0o055)
+    async with running(Crewd(open_path)) as crewd:
+        await until(lambda: stat.S_IMODE(Path(crewd.path).stat().st_mode) == 0o660)
+        Path(crewd.path).parent.chmod(0o755)
         Path(crewd.path).chmod(0o666)
+        asked = [Asked("GET", target) for target in ("/api/v1/workers", "/no/such/path", "/openapi.json", "/healthz")]
+        answers = await ask_as(Who(NOBODY), crewd.path, asked)
 
-        def ask(target: str) -> Callable[[], int]:
-            return lambda: exchange(UnixConnection(crewd.path), "GET", target, None, {}).status // 2
-
-        assert await asyncio.to_thread(as_user, NOBODY, ask("/api/v1/workers")) == 403 // 2
-        assert await asyncio.to_thread(as_user, NOBODY, ask("/no/such/path")) == 403 // 2
-        assert await asyncio.to_thread(as_user, NOBODY, ask("/openapi.json")) == 403 // 2
-        assert await asyncio.to_thread(as_user, NOBODY, ask("/healthz")) == 200 // 2
+        assert [one.status for one in answers] == [403, 403, 403, 200]
 
 
 async def test_the_socket_is_for_its_owner_and_group(crewd: Crewd) -> None:
@@ -255,7 +233,7 @@ async def test_a_connection_that_asks_nothing_is_closed(crewd: Crewd, monkeypatc
             reader, writer = await asyncio.open_unix_connection(crewd.path)
             writer.write(begun)
             try:
-                assert await asyncio.wait_for(reader.read(), 5) == b""
+                assert await asyncio.wait_for(reader.read(), PATIENCE_SEC) == b""
             except ConnectionResetError:
                 pass
             writer.close()
@@ -267,7 +245,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(crewd: Crewd, monkeyp
     async with running(crewd):
         reader, writer = await asyncio.open_unix_connection(crewd.path)
         writer.write(b"POST /api/v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SEC)
         writer.close()
 
         assert answer.startswith(b"HTTP/1.1 422")
@@ -295,12 +273,12 @@ async def test_more_than_enough_connections_are_closed(crewd: Crewd, monkeypatch
         held = [await asyncio.open_unix_connection(crewd.path) for _ in range(3)]
         reader, writer = await asyncio.open_unix_connection(crewd.path)
         try:
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), PATIENCE_SEC) == b""
         except ConnectionResetError:
             pass
         held[0][1].write(b"GET /healthz HTTP/1.0\r\n\r\n")
 
-        assert (await asyncio.wait_for(held[0][0].read(), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(held[0][0].read(), PATIENCE_SEC)).startswith(b"HTTP/1.1 200")
         for _, each in (*held, (reader, writer)):
             each.close()
 
@@ -321,7 +299,7 @@ async def held(crewd: Crewd, request: bytes, count: int) -> Held:
 async def begin_with(connections: Held, status: bytes) -> None:
     """Wait until all answers have begun."""
     for reader, _ in connections:
-        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 " + status)
+        assert (await asyncio.wait_for(reader.readline(), PATIENCE_SEC)).startswith(b"HTTP/1.1 " + status)
 
 
 async def test_more_than_enough_requests_are_refused(crewd: Crewd) -> None:
@@ -359,7 +337,7 @@ async def test_a_refusal_has_each_header_once(crewd: Crewd) -> None:
         [(reader, writer)] = await held(
             crewd, b"GET /api/v1/workers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer crw_x_y\r\n\r\n", 1
         )
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SEC)
         names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
         assert b" 401 " in head
         assert sorted(names) == sorted(set(names))

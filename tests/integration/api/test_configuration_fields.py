@@ -32,7 +32,7 @@ OTHER_GROUP = grp.getgrgid(pwd.getpwnam(OTHER).pw_gid).gr_name
 PROBE = """f="$PROBES/$CREWD_INSTANCE"
 (env; echo cwd=$(pwd -P); echo umask=$(umask); echo uid=$(id -u); echo gid=$(id -g)) > "$f.new"
 mv "$f.new" "$f"; exec sleep 1000""".replace("\n", "; ")
-TRAP = 'trap "echo told > $PROBES/$CREWD_INSTANCE; exit 0" USR1; while :; do sleep 0.05; done'
+TRAP = 'f=$PROBES/$CREWD_INSTANCE; trap "echo told > $f; exit 0" USR1; echo up > $f; while :; do sleep 0.05; done'
 DEAF = 'trap "" TERM; echo > $PROBES/$CREWD_INSTANCE; while :; do sleep 0.05; done'
 PARENT = "sleep 900 & echo $! > $PROBES/$CREWD_INSTANCE; wait"
 SHOUT = "i=0; while [ $i -lt 300 ]; do echo 0123456789 0123456789; i=$((i+1)); done; exec sleep 1000"
@@ -128,14 +128,15 @@ def is_stopped_in_time(world: World, worker: str) -> bool:
     wait_for((world.probes / f"{worker}-0").exists, what="the worker")
     begun = time.monotonic()
     [result] = world.post(f"/workers/{worker}/stop?wait=20s")["results"]
-    return result["process_state"] == "STOPPED" and time.monotonic() - begun < 5
+    return result["process_state"] == "STOPPED" and time.monotonic() - begun < 15
 
 
 def hears_its_signal(world: World, worker: str) -> bool:
     """The trap wrote it down."""
-    world.comes_to(worker, "RUNNING")
+    file = world.probes / f"{worker}-0"
+    wait_for(lambda: file.exists() and file.read_text() == "up\n", what="the worker")
     world.post(f"/workers/{worker}/stop?wait=20s")
-    return (world.probes / f"{worker}-0").read_text() == "told\n"
+    return file.read_text() == "told\n"
 
 
 def leaves_its_child(world: World, worker: str) -> bool:
@@ -151,7 +152,7 @@ def leaves_its_child(world: World, worker: str) -> bool:
 def reads_a_pipe(world: World, worker: str) -> bool:
     """Its standard input."""
     pid = world.comes_to(worker, "RUNNING")["pid"]
-    return os.readlink(f"/proc/{pid}/fd/0").startswith("pipe:")
+    return wait_for(lambda: os.readlink(f"/proc/{pid}/fd/0").startswith("pipe:"), what="its own standard input")
 
 
 def begins_first(world: World, worker: str) -> bool:
@@ -234,7 +235,7 @@ CASES: dict[str, tuple[Mapping[str, Any], Callable[[World, str], bool]]] = {
     "auto_start": ({"auto_start": False}, both(ends("STOPPED", 0), answers("auto_start", False))),
     "essential": ({"essential": True}, answers("essential", True)),
     "priority": ({"priority": 1}, begins_first),
-    "stop_signal": ({"command": sh(TRAP), "stop_signal": "USR1"}, hears_its_signal),
+    "stop_signal": ({"command": sh(TRAP), "stop_signal": "USR1", "timeout_stop_sec": 60}, hears_its_signal),
     "timeout_stop_sec": ({"command": sh(DEAF), "timeout_stop_sec": 0.3}, is_stopped_in_time),
     "kill_mode": ({"command": sh(PARENT), "kill_mode": "process"}, leaves_its_child),
     "restart": ({"command": ["true"], "restart": "always", "restart_sec": 0.2, "restart_steps": 0}, goes_on),
@@ -326,7 +327,7 @@ def world() -> Iterator[World]:
         daemon.write({}, defaults=defaults, crewd={"api_workers": {**own, "roots": [str(files)]}})
         store_all(daemon, files)
         daemon.start()
-        wait_for(lambda: os.path.exists(daemon.home.socket), what=daemon.log)
+        daemon.wait_serving()
         yield World(daemon, probes, files)
     shutil.rmtree(probes)
 

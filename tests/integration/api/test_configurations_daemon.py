@@ -87,6 +87,7 @@ def crew() -> Iterator[Crew]:
         found = Crew(daemon)
         found.write({"web": SLEEP})
         found.start()
+        daemon.wait_serving()
         yield found
 
 

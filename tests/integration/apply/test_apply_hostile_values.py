@@ -87,7 +87,7 @@ ALPHABET = "ab ;#%()s'\"\\\t\u00a0\u2003\x1c\x85=,[]:-~$\n\r\0\x1b\ud800"
 hostile = st.sampled_from(NASTY) | st.text(ALPHABET, max_size=12) | st.text(max_size=12)
 argvs = st.lists(hostile, min_size=1, max_size=4).map(tuple)
 variables = st.dictionaries(st.sampled_from(["A", "B_2", "_c", "PATH"]), hostile, max_size=3)
-for_all = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+for_all = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 FORBIDDEN = re.compile("[\0\r\n\ud800-\udfff]")
 NO_XML = re.compile("[\x00-\x08\x0a-\x1f\ud800-\udfff\ufffe\uffff]")

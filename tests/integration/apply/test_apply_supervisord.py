@@ -83,10 +83,10 @@ def told(home, instance, times=1):
     log = Path(home.worker_logs, f"{instance}.out.log")
 
     def lines():
-        found = log.read_text("utf-8").splitlines() if log.exists() else []
+        found = log.read_text("utf-8").split("\n")[:-1] if log.exists() else []  # whole ones: they are long
         return found[times - 1 :]
 
-    words = wait_for(lines, 20, lambda: f"{instance} to speak: {Path(home.log, 'output').read_text()}")
+    words = wait_for(lines, 60, lambda: f"{instance} to speak: {Path(home.log, 'output').read_text()}")
     return json.loads(words[0])
 
 

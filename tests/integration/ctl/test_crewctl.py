@@ -18,7 +18,7 @@ def shell(root: Path, script: str) -> "subprocess.CompletedProcess[str]":
     """Run crewctl in a script of bash."""
     function = f'crewctl() {{ {shlex.join(COMMAND)} "$@"; }}'
     command = ["bash", "-c", f"{function}\n{script}"]
-    return subprocess.run(command, env=environ(root), capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, env=environ(root), capture_output=True, text=True, check=False, timeout=90)
 
 
 def test_status_shows_the_crew(api: Api, root: Path) -> None:

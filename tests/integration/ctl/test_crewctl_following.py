@@ -214,7 +214,7 @@ def test_a_follower_without_a_terminal_ends_quietly_too(api: Api, root: Path) ->
     assert process.stdout.readline() == b"first\n"
     process.send_signal(signal.SIGINT)
 
-    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
     feed.end()
 

@@ -124,7 +124,7 @@ def test_the_token_is_in_no_list_of_processes(root: Path, authority: Authority, 
     token.write_text("crw_7f3a_secret")
     token.chmod(0o600)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(60)
         host = f"https://localhost:{listening.getsockname()[1]}"
         command = [*COMMAND, "--host", host, "--ca", authority.certificate, "--token-file", str(token), "status"]
         with subprocess.Popen(command, env=environ(root), stderr=subprocess.DEVNULL) as running:

@@ -43,7 +43,7 @@ def doctor(home: Daemon, *wrapped: str, variables: Mapping[str, str] | None = No
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert ran.stdout, ran.stderr
     found = json.loads(ran.stdout)["findings"]
@@ -72,6 +72,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with Daemon({**WORKERS, "logging": logging}) as daemon:
         daemon.start()
         daemon.wait_states(web_0="RUNNING", web_1="RUNNING", logging_0="RUNNING")
+        daemon.wait_serving()
         yield daemon
 
 
@@ -158,6 +159,7 @@ def stopped(pid: Callable[[Daemon], int]) -> Sabotage:
         os.kill(number, signal.SIGSTOP)
         yield
         os.kill(number, signal.SIGCONT)
+        wait_for(lambda: doctor(home) == (0, []), 90.0, lambda: doctor(home))  # it has to catch up
 
     return sabotaged
 
@@ -210,7 +212,7 @@ def few_processes(home: Daemon) -> Iterator[None]:
     root = pids if pids.is_dir() else pids.parent
     if root == pids.parent:
         (root / "cgroup.subtree_control").write_text("+pids")
-    cgroup, pid = root / f"crewd-doctor-{home.pid}", home.supervisord_pid()
+    cgroup, pid = root / f"crewd-doctor-{home.pid}", home.running_supervisord()
     before = re.search(r"^\d+:pids:(.*)$|^0::(.*)$", Path(f"/proc/{pid}/cgroup").read_text(), re.MULTILINE)
     assert before
     cgroup.mkdir()
@@ -280,7 +282,7 @@ CASES = {
     ),
     "daemon-silent": Case(stopped(lambda home: home.pid), ("problem", "daemon-silent"), "/crewd.sock", "restart it"),
     "supervisord-silent": Case(
-        stopped(lambda home: home.supervisord_pid()), ("problem", "supervisord-silent"), "/supervisor.sock"
+        stopped(lambda home: home.running_supervisord()), ("problem", "supervisord-silent"), "/supervisor.sock"
     ),
     "edited": Case(
         written(lambda home: home.home.supervisord_conf, lambda text: f"{text};\n"),
@@ -403,8 +405,9 @@ def test_a_worker_that_was_given_up_is_found_and_a_supervisord_that_may_open_too
     with Daemon({"bad": bad}) as daemon:
         daemon.start()
         daemon.wait_states(bad_0="FATAL")
+        daemon.wait_serving()
         code, findings = doctor(daemon)
-        resource.prlimit(daemon.supervisord_pid(), resource.RLIMIT_NOFILE, (100, 100))
+        resource.prlimit(daemon.running_supervisord(), resource.RLIMIT_NOFILE, (100, 100))
         _, bounded = doctor(daemon)
 
     assert told(bounded) == {("warning", "given-up"), ("problem", "open-files")}
@@ -421,6 +424,7 @@ def test_a_daemon_that_cannot_listen_is_found() -> None:
             daemon.start(file_listens=True)
             daemon.wait_states(web_0="RUNNING", web_1="RUNNING")
             wait_for(lambda: "cannot listen" in daemon.log(), what=daemon.log)
+            wait_for(lambda: told(doctor(daemon)[1]) == {("problem", "not-ready")}, what=lambda: doctor(daemon))
             code, findings = doctor(daemon)
             status = crewctl(Path(daemon.root), "status")
 
@@ -434,15 +438,17 @@ def test_it_works_with_the_daemon_down_and_with_both_down() -> None:
     with Daemon(WORKERS) as daemon:
         daemon.start()
         daemon.wait_states(web_0="RUNNING", web_1="RUNNING")
+        daemon.wait_serving()
         before = doctor(daemon)
         os.kill(daemon.pid, signal.SIGKILL)
         daemon.wait()
         without_daemon = doctor(daemon)
-        os.kill(supervisord := daemon.supervisord_pid(), signal.SIGKILL)
-        wait_for(lambda: not Path(f"/proc/{supervisord}").exists(), 10.0, "the end of supervisord")
+        os.kill(supervisord := daemon.running_supervisord(), signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{supervisord}").exists(), what="the end of supervisord")
         without_both = doctor(daemon)
         daemon.start()
         daemon.wait_states(web_0="RUNNING", web_1="RUNNING")
+        daemon.wait_serving()
         after = doctor(daemon)
 
     assert before == after == (0, [])

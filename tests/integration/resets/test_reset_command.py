@@ -92,13 +92,13 @@ async def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path:
     )
     begun = time.monotonic()
 
-    step = await python(program, str(file), deadline_sec=1.0)
+    step = await python(program, str(file), deadline_sec=5.0)
 
-    assert step.error == "not done within 1 s"
-    assert time.monotonic() - begun < 4.0
+    assert step.error == "not done within 5 s"
+    assert time.monotonic() - begun < 30.0
     pids = [int(pid) for pid in file.read_text().split()]
     assert len(pids) == 2
-    wait_for(lambda: not any(alive(pid) for pid in pids), 5.0, lambda: f"{pids} live")
+    wait_for(lambda: not any(alive(pid) for pid in pids), 30.0, lambda: f"{pids} live")
 
 
 def alive(pid: int) -> bool:
@@ -116,7 +116,7 @@ async def test_what_a_program_leaves_behind_is_ended_and_not_waited_for() -> Non
     step = await reset("/bin/sh", "-c", "sleep 60 & exit 0", deadline_sec=30.0)
 
     assert step.success
-    assert time.monotonic() - begun < 5.0
+    assert time.monotonic() - begun < 25.0
 
 
 async def test_a_program_that_says_much_fills_no_memory() -> None:

@@ -203,12 +203,12 @@ async def test_any_answer_with_the_right_status_is_a_yes(server: Server, body: b
 
 async def test_a_slow_server_is_left_at_the_deadline(server: Server) -> None:
     """The reason says so."""
-    server.answer = lambda _: Reply(delay_sec=3.0)
+    server.answer = lambda _: Reply(delay_sec=60.0)
     begun = time.monotonic()
 
     step = await reset(server.url, deadline_sec=0.3)
 
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 20.0
     assert "0.3 s" in step.error
 
 

@@ -136,22 +136,22 @@ async def test_a_lock_on_the_row_is_waited_for_no_longer_than_the_timeout(databa
             connection = psycopg.connect(database.url)
         connection.execute("UPDATE locks SET owner = 'held' WHERE name = 'scan'")
         begun.set()
-        over.wait(20)
+        over.wait(120)
         connection.rollback()
         connection.close()
 
     holding = asyncio.create_task(asyncio.to_thread(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     started = time.monotonic()
 
-    steps = await reset(database, keys=("scan",), timeout_sec=0.5, deadline_sec=10.0)
+    steps = await reset(database, keys=("scan",), timeout_sec=0.5, deadline_sec=60.0)
 
     took = time.monotonic() - started
     over.set()
     await holding
     assert not steps[0].success
     assert "lock" in steps[0].error
-    assert took < 5.0
+    assert took < 30.0
     assert (await reset(database, keys=("scan",)))[0].success
 
 
@@ -178,8 +178,8 @@ async def test_a_server_that_hangs_is_cut_off_at_the_deadline(postgres: Postgres
         postgres.go_on()
 
     assert [step.error for step in steps] == ["not done within 0.5 s"] * 2
-    assert took < 2.5
-    for _ in range(100):
+    assert took < 20.0
+    for _ in range(300):
         if not [thread for thread in threading.enumerate() if thread.name.startswith("crewd-reset-sql")]:
             break
         await asyncio.sleep(0.1)
@@ -199,8 +199,12 @@ async def test_a_statement_that_runs_on_is_cut_off_at_the_deadline(postgres: Pos
     steps = await cleared(ResetAction("sql", options), RUNS)
 
     assert steps[0].error == "not done within 0.5 s"
-    await asyncio.sleep(1)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("crewd-reset-sql")]
+    for _ in range(150):  # the statement would run for twice as long
+        if not [thread for thread in threading.enumerate() if thread.name.startswith("crewd-reset-sql")]:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise AssertionError("a thread is left")
 
 
 async def test_a_server_that_is_away_is_told_without_the_password(postgres: Postgres) -> None:  # noqa: F811

@@ -37,7 +37,7 @@ from crewd.store.versions import CURRENT, REVISIONS
 from harness.recordings import assert_whole, next_recording
 
 OLD = REVISIONS[0]
-PATIENCE_SEC = 5.0
+PATIENCE_SEC = 60.0
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
