@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness import wait_for
+from harness.api import wait_ready
 from harness.crewctl import Terminal
 from harness.crewctl import crewctl as run_crewctl
 from harness.daemon import Daemon
@@ -39,7 +40,7 @@ def daemon() -> Iterator[Daemon]:
     with Daemon(CREW, **SECTIONS) as daemon:
         daemon.start()
         daemon.wait_states(**STATES)
-        wait_for(lambda: os.path.exists(f"{daemon.root}/run/crewd.sock"))
+        wait_ready(daemon.home.socket, daemon.log)
         yield daemon
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse
@@ -54,7 +54,7 @@ from crewd.testing import (
     fake_table,
 )
 from harness.described import described
-from harness.waiting import PATIENCE_SEC
+from harness.waiting import PATIENCE_SEC, wait_for
 
 if TYPE_CHECKING:
     from crewd.reconcile.actions import Exit
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 ADMIN = Principal("uid 0 pid 1", How.PEER, Role.ADMIN, uid=0, source="unix")
 POLICY = RestartPolicy(restart_sec=0.5)
 PATIENCE_STEPS = int(PATIENCE_SEC / 0.01)
+READY_SEC = 30.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,18 @@ def exchange(
         return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, response.read())
     finally:
         connection.close()
+
+
+def wait_ready(path: str, what: Callable[[], object]) -> None:
+    """Wait until a daemon answers on this socket that all is in order: before that it may lack its database."""
+
+    def ready() -> bool:
+        try:
+            return exchange(UnixConnection(path), "GET", "/readyz", None, {}).status == 200
+        except OSError:
+            return False
+
+    wait_for(ready, READY_SEC, what)
 
 
 def spec_of(instances: Iterable[str], labels: Mapping[str, Mapping[str, str]] | None = None) -> CrewSpec:

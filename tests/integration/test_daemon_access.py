@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.api import wait_ready
 from harness.certificates import Authority
 from harness.crewctl import crewctl
-from harness.daemon import Daemon
+from harness.daemon import UP_SEC, Daemon
 from harness.prometheus import free_port
 from harness.strangers import NOBODY, PYTHON, Who
 from harness.waiting import wait_for
@@ -32,9 +33,10 @@ def port() -> int:
 
 @pytest.fixture
 def daemon(port: int) -> Iterator[Daemon]:
-    """Listens on the loopback interface."""
+    """Listens on the loopback interface, and has its database: tokens are kept there."""
     with Daemon({"web": SLEEPER}, crewd={"listen": f"127.0.0.1:{port}", "on_shutdown": "keep"}) as running:
         start(running)
+        wait_ready(running.home.socket, running.log)
         yield running
 
 
@@ -42,13 +44,7 @@ def start(daemon: Daemon) -> None:
     """Start it, with TCP as the file has it, and wait until it listens."""
     before = daemon.log().count("listening")
     daemon.start(file_listens=True)
-    wait_for(lambda: daemon.log().count("listening") >= before + 2, what=daemon.log)
-
-
-def ready(daemon: Daemon) -> None:
-    """Wait until it has its database: a token is kept there."""
-    asking = ("--unix-socket", daemon.home.socket, "http://localhost/readyz")
-    wait_for(lambda: curl(*asking)[0] == 200, what=daemon.log)
+    wait_for(lambda: daemon.log().count("listening") >= before + 2, UP_SEC, daemon.log)
 
 
 def open_home(daemon: Daemon) -> None:
@@ -175,7 +171,7 @@ def test_tls_with_a_token_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "allowed_hosts": ["crewd.example"]}
     with Daemon({"web": SLEEPER}, crewd=own) as daemon:
         start(daemon)
-        ready(daemon)
+        wait_ready(daemon.home.socket, daemon.log)
         remote = (
             *("--cacert", authority.certificate, "--resolve", f"crewd.example:{port}:127.0.0.1"),
             f"https://crewd.example:{port}/api/v1/workers",
@@ -196,7 +192,7 @@ def test_crewctl_steers_it_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "roles": {"certificates": {"ops": "admin"}}}
     with Daemon({"web": SLEEPER, "mail": SLEEPER}, crewd=own) as daemon:
         start(daemon)
-        ready(daemon)
+        wait_ready(daemon.home.socket, daemon.log)
         root = Path(daemon.root)
         token = root / "token"
         token.touch(0o600)

@@ -20,7 +20,7 @@ from crewd.config.keys import OFFERED
 from crewd.reconcile.configurations import Configuration
 from crewd.store import store_of
 from crewd.store.configurations import SqlConfigurations
-from harness.api import UnixConnection, exchange
+from harness.api import UnixConnection, exchange, wait_ready
 from harness.daemon import Daemon
 from harness.waiting import wait_for
 
@@ -326,7 +326,7 @@ def world() -> Iterator[World]:
         daemon.write({}, defaults=defaults, crewd={"api_workers": {**own, "roots": [str(files)]}})
         store_all(daemon, files)
         daemon.start()
-        wait_for(lambda: os.path.exists(daemon.home.socket), what=daemon.log)
+        wait_ready(daemon.home.socket, daemon.log)
         yield World(daemon, probes, files)
     shutil.rmtree(probes)
 

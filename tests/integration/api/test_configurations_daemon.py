@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.api import Answer, UnixConnection, exchange
+from harness.api import Answer, UnixConnection, exchange, wait_ready
 from harness.crewctl import COMMAND, environ
 from harness.daemon import Daemon
 from harness.waiting import wait_for
@@ -87,6 +87,7 @@ def crew() -> Iterator[Crew]:
         found = Crew(daemon)
         found.write({"web": SLEEP})
         found.start()
+        wait_ready(daemon.home.socket, daemon.log)
         yield found
 
 
