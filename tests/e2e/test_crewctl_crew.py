@@ -128,6 +128,22 @@ def test_health_figures_and_the_log_are_those_of_the_crew(daemon: Daemon) -> Non
     assert crewctl(daemon, "restart-events") == (0, "", "there is no such restart\n")
 
 
+def test_top_shows_what_each_instance_uses(daemon: Daemon) -> None:
+    """Memory of those that have a process, and how often each was restarted."""
+    code, told, _ = crewctl(daemon, "top", "-o", "json", "-n", "1")
+    found = {one["instance"]: one for one in json.loads(told)["instances"]}
+
+    assert code == 0
+    assert {name for name, one in found.items() if one["memory_usage"]} == {"steady-0", "steady-1", "chatty-0"}
+    assert {name: one["restart_count"] for name, one in found.items()} == {
+        "steady-0": 0,
+        "steady-1": 0,
+        "chatty-0": 0,
+        "broken-0": 1,
+        "patient-0": 0,
+    }
+
+
 def test_a_start_that_fails_is_told(daemon: Daemon) -> None:
     """1, with what happened, as soon as it is known; and what has a chance is started all the same."""
     crewctl(daemon, "stop", "steady-0")
