@@ -39,7 +39,7 @@ def daemon() -> Iterator[Daemon]:
     with Daemon(CREW, **SECTIONS) as daemon:
         daemon.start()
         daemon.wait_states(**STATES)
-        wait_for(lambda: os.path.exists(f"{daemon.root}/run/crewd.sock"))
+        daemon.wait_serving()
         yield daemon
 
 
@@ -125,6 +125,22 @@ def test_health_figures_and_the_log_are_those_of_the_crew(daemon: Daemon) -> Non
     assert "instances     5: 3 running, 1 error, 1 crashed\n" in crewctl(daemon, "stats")[1]
     assert re.search(r"broken-0 +error +ended: exit code 3", crewctl(daemon, "worker-logs", "--level", "error")[1])
     assert crewctl(daemon, "restart-events") == (0, "", "there is no such restart\n")
+
+
+def test_top_shows_what_each_instance_uses(daemon: Daemon) -> None:
+    """Memory of those that have a process, and how often each was restarted."""
+    code, told, _ = crewctl(daemon, "top", "-o", "json", "-n", "1")
+    found = {one["instance"]: one for one in json.loads(told)["instances"]}
+
+    assert code == 0
+    assert {name for name, one in found.items() if one["memory_usage"]} == {"steady-0", "steady-1", "chatty-0"}
+    assert {name: one["restart_count"] for name, one in found.items()} == {
+        "steady-0": 0,
+        "steady-1": 0,
+        "chatty-0": 0,
+        "broken-0": 1,
+        "patient-0": 0,
+    }
 
 
 def test_a_start_that_fails_is_told(daemon: Daemon) -> None:

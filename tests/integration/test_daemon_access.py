@@ -13,7 +13,7 @@ import pytest
 
 from harness.certificates import Authority
 from harness.crewctl import crewctl
-from harness.daemon import Daemon
+from harness.daemon import UP_SEC, Daemon
 from harness.ports import free_port
 from harness.strangers import NOBODY, PYTHON, Who
 from harness.waiting import wait_for
@@ -32,9 +32,10 @@ def port() -> int:
 
 @pytest.fixture
 def daemon(port: int) -> Iterator[Daemon]:
-    """Listens on the loopback interface."""
+    """Listens on the loopback interface, and has its database: tokens are kept there."""
     with Daemon({"web": SLEEPER}, crewd={"listen": f"127.0.0.1:{port}", "on_shutdown": "keep"}) as running:
         start(running)
+        running.wait_serving()
         yield running
 
 
@@ -42,13 +43,7 @@ def start(daemon: Daemon) -> None:
     """Start it, with TCP as the file has it, and wait until it listens."""
     before = daemon.log().count("listening")
     daemon.start(file_listens=True)
-    wait_for(lambda: daemon.log().count("listening") >= before + 2, what=daemon.log)
-
-
-def ready(daemon: Daemon) -> None:
-    """Wait until it has its database: a token is kept there."""
-    asking = ("--unix-socket", daemon.home.socket, "http://localhost/readyz")
-    wait_for(lambda: curl(*asking)[0] == 200, what=daemon.log)
+    wait_for(lambda: daemon.log().count("listening") >= before + 2, UP_SEC, daemon.log)
 
 
 def open_home(daemon: Daemon) -> None:
@@ -85,7 +80,6 @@ def test_root_on_this_machine_needs_nothing(daemon: Daemon, port: int) -> None:
 def test_others_on_this_machine_need_a_token(daemon: Daemon, port: int) -> None:
     """Which root makes, and takes back."""
     wait_for(lambda: reachable(port) == 200, what=daemon.log)
-    ready(daemon)
     tokens = f"http://127.0.0.1:{port}/api/v1/tokens"
     new = json.dumps({"role": "viewer", "name": "test"})
     status, body = curl("-X", "POST", tokens, "-H", "Content-Type: application/json", "-d", new)
@@ -176,7 +170,7 @@ def test_tls_with_a_token_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "allowed_hosts": ["crewd.example"]}
     with Daemon({"web": SLEEPER}, crewd=own) as daemon:
         start(daemon)
-        ready(daemon)
+        daemon.wait_serving()
         remote = (
             *("--cacert", authority.certificate, "--resolve", f"crewd.example:{port}:127.0.0.1"),
             f"https://crewd.example:{port}/api/v1/workers",
@@ -197,7 +191,7 @@ def test_crewctl_steers_it_from_elsewhere(tmp_path: Path, port: int) -> None:
     own = {"listen": f"0.0.0.0:{port}", "tls": tls, "roles": {"certificates": {"ops": "admin"}}}
     with Daemon({"web": SLEEPER, "mail": SLEEPER}, crewd=own) as daemon:
         start(daemon)
-        ready(daemon)
+        daemon.wait_serving()
         root = Path(daemon.root)
         token = root / "token"
         token.touch(0o600)

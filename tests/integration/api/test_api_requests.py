@@ -529,6 +529,21 @@ async def test_output_is_read(crewd: Crewd) -> None:
         }
 
 
+async def test_output_since_a_moment_is_read(crewd: Crewd) -> None:
+    """What is known to be older is left out; by a moment, or by how long ago."""
+    log = Path(crewd.home.worker_logs) / "web-0.out.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"2026-01-31T09:00:00Z old\n2026-01-31T10:00:00Z new\n")
+    async with running(crewd):
+        found = (await crewd.get("/workers/web-0/logs?since=2026-01-31T09:30:00Z")).data
+        plain = await crewd.get("/workers/web-0/logs?since=2026-01-31T09:30:00Z", Accept="text/plain")
+        wrong = await crewd.ask("GET", "/api/v1/workers/web-0/logs?since=soon")
+
+        assert found["lines"] == ["2026-01-31T10:00:00Z new"]
+        assert plain.body == b"2026-01-31T10:00:00Z new\n"
+        assert (wrong.status, wrong.code) == (422, "VALID_001")
+
+
 async def test_output_is_followed(crewd: Crewd) -> None:
     """Until the reader goes."""
     log = Path(crewd.home.worker_logs) / "mail-0.err.log"

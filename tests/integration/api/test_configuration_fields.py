@@ -27,7 +27,15 @@ from harness.waiting import wait_for
 ROOT = os.geteuid() == 0
 OWN = pwd.getpwuid(os.geteuid()).pw_name
 OTHER = "nobody" if ROOT else OWN
-OTHER_GROUP = grp.getgrgid(pwd.getpwnam(OTHER).pw_gid).gr_name
+OWN_GROUPS = {user.pw_name: user.pw_gid for user in pwd.getpwall() if user.pw_name != OWN}
+MEMBERSHIPS = [
+    (user, group.gr_name)
+    for group in grp.getgrall()
+    for user in group.gr_mem
+    if OWN_GROUPS.get(user, group.gr_gid) != group.gr_gid
+]
+MEMBER, JOINED = MEMBERSHIPS[0] if ROOT and MEMBERSHIPS else (OTHER, grp.getgrgid(pwd.getpwnam(OTHER).pw_gid).gr_name)
+"""A user, and a group that is not its own, which alone is seen to be another; its own where nobody is in any other."""
 
 PROBE = """f="$PROBES/$CREWD_INSTANCE"
 (env; echo cwd=$(pwd -P); echo umask=$(umask); echo uid=$(id -u); echo gid=$(id -g)) > "$f.new"
@@ -37,6 +45,7 @@ DEAF = 'trap "" TERM; echo > $PROBES/$CREWD_INSTANCE; while :; do sleep 0.05; do
 PARENT = "sleep 900 & echo $! > $PROBES/$CREWD_INSTANCE; wait"
 SHOUT = "i=0; while [ $i -lt 300 ]; do echo 0123456789 0123456789; i=$((i+1)); done; exec sleep 1000"
 SHOUT_ERR = f"exec >&2; {SHOUT}"
+STOP_SEC = 30
 GIVEN_UP = {"start_limit_interval_sec": "infinity", "restart_sec": 0}
 
 
@@ -124,11 +133,11 @@ def both(*checks: Callable[[World, str], bool]) -> Callable[[World, str], bool]:
 
 
 def is_stopped_in_time(world: World, worker: str) -> bool:
-    """A stop that nobody listens to ends with the kill, soon."""
+    """A stop that nobody listens to ends with the kill, long before ``defaults`` would have it."""
     wait_for((world.probes / f"{worker}-0").exists, what="the worker")
     begun = time.monotonic()
     [result] = world.post(f"/workers/{worker}/stop?wait=20s")["results"]
-    return result["process_state"] == "STOPPED" and time.monotonic() - begun < 15
+    return result["process_state"] == "STOPPED" and time.monotonic() - begun < STOP_SEC / 2
 
 
 def hears_its_signal(world: World, worker: str) -> bool:
@@ -225,8 +234,8 @@ CASES: dict[str, tuple[Mapping[str, Any], Callable[[World, str], bool]]] = {
     "environment_file": ({"environment_file": "FILES/env"}, equals("FROM_FILE", "yes")),
     "user": ({"user": OTHER}, both(equals("uid", str(pwd.getpwnam(OTHER).pw_uid)), equals("USER", OTHER))),
     "group": (
-        {"user": OTHER, "group": OTHER_GROUP},
-        equals("gid", str(pwd.getpwnam(OTHER).pw_gid)),
+        {"user": MEMBER, "group": JOINED},
+        equals("gid", str(grp.getgrnam(JOINED).gr_gid)),
     ),
     "umask": ({"umask": "027"}, equals("umask", "0027")),
     "stdin": ({"stdin": "pipe"}, reads_a_pipe),
@@ -313,12 +322,12 @@ def world() -> Iterator[World]:
     """The daemon, up; every worker is in force."""
     probes = Path(tempfile.mkdtemp(prefix="crewd-probes-"))
     probes.chmod(0o1777)
-    own = {"users": list(dict.fromkeys((OWN, OTHER)))}
+    own = {"users": list(dict.fromkeys((OWN, OTHER, MEMBER)))}
     defaults = {
         "local": {"command": sh(PROBE)},
         "environment": {"PROBES": str(probes)},
         "start_success_sec": 0.1,
-        "timeout_stop_sec": 2,
+        "timeout_stop_sec": STOP_SEC,
     }
     with Daemon({}, defaults=defaults, crewd={"api_workers": own}) as daemon:
         files = Path(daemon.root, "files")

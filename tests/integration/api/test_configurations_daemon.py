@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -109,6 +110,17 @@ def test_what_changed_is_said_and_done(crew: Crew) -> None:
     assert deleted["removed"] == ["a-0"]
     crew.daemon.wait_states(web_0="RUNNING", b_0="RUNNING")
     assert crew.daemon.pids()["web-0"] == before["web-0"]
+
+
+def test_an_essential_one_ends_the_crew(crew: Crew) -> None:
+    """As one of the file does: given up, it takes all others and crewd with it."""
+    crew.create("a", essential=True, start_limit_burst=1)
+    crew.daemon.wait_states(web_0="RUNNING", a_0="RUNNING")
+    os.kill(crew.daemon.pids()["a-0"], signal.SIGKILL)
+
+    assert crew.daemon.wait() == 1
+    assert "cannot go on: a-0 of the essential worker a was given up: SIGKILL" in crew.daemon.log().splitlines()[-1]
+    assert crew.daemon.nursery.members() == []
 
 
 def test_a_daemon_whose_database_is_away_runs_the_crew(crew: Crew) -> None:

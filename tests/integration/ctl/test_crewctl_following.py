@@ -161,11 +161,11 @@ HOSTILE = b"\x1b[31mred\x1b[0m \xff\tend\n"
 def test_logs_pass_through_a_pipe_as_they_are(api: Api, root: Path) -> None:
     """Byte by byte, and what is asked for is what the daemon is asked."""
     api.serve("GET /workers/web-0/logs", parts("text/plain", b"one\n", HOSTILE, b"no newline"))
-    command = [*COMMAND, "logs", "web-0", "-n", "7", "--stderr", "--grep", "a b&c"]
+    command = [*COMMAND, "logs", "web-0", "-n", "7", "--stderr", "--grep", "a b&c", "--since", "1h"]
     ran = subprocess.run(command, env=environ(root), capture_output=True, check=True)
 
     assert ran.stdout == b"one\n" + HOSTILE + b"no newline"
-    assert api.last().query == (("stream", "stderr"), ("tail", "7"), ("grep", "a b&c"))
+    assert api.last().query == (("stream", "stderr"), ("tail", "7"), ("grep", "a b&c"), ("since", "1h"))
 
 
 def test_logs_on_a_terminal_are_stripped_of_commands(api: Api, root: Path) -> None:

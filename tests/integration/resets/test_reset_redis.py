@@ -1,6 +1,7 @@
 """Resets of type redis, on a real Redis."""
 
 import asyncio
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -92,18 +93,28 @@ async def test_names_are_no_patterns(redis: RedisServer) -> None:  # noqa: F811
     assert redis.keys() == sorted(["limit:1", "a:1", "backslash:1", "wallet1:e1"])
 
 
-@pytest.mark.parametrize("holder", ["ingest-0:4242", "ingest-1:9"])
+@pytest.mark.parametrize("killed", [False, True])
 async def test_a_lock_of_an_owner_dead_or_alive_is_released_by_what_it_holds(
     redis: RedisServer,  # noqa: F811
-    holder: str,
+    *,
+    killed: bool,
 ) -> None:
-    """The owner is known by the value; the value is told."""
-    redis.client.set("a_lock", holder)
+    """The owner is known by the value, which is told; its process is left alone."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        try:
+            if killed:
+                process.kill()
+                process.wait()
+            holder = f"ingest-1:{process.pid}"
+            redis.client.set("a_lock", holder)
 
-    steps = await reset(redis, locks=("a_lock",), owner="{instance}:*")
+            steps = await reset(redis, locks=("a_lock",), owner="{instance}:*")
 
-    assert steps[0].details == {"released": True, "old_value": holder}
-    assert redis.keys() == []
+            assert steps[0].details == {"released": True, "old_value": holder}
+            assert redis.keys() == []
+            assert (process.poll() is not None) == killed
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("occasion", [RUNS, STOPPED])

@@ -116,6 +116,21 @@ async def test_other_parameters_are_bound_too(database: Database) -> None:
 
 
 async def test_one_key_that_fails_does_not_undo_the_others(database: Database) -> None:
+    """Neither the one before it nor the one behind."""
+    database.run("CREATE TABLE held (name TEXT, freed INTEGER DEFAULT 0, CHECK (freed = 0 OR name <> 'stuck'))")
+    for name in ("scan", "stuck", "scan2"):
+        database.run("INSERT INTO held (name) VALUES (?)", name)
+
+    steps = await reset(
+        database, statement="UPDATE held SET freed = 1 WHERE name = :key", keys=("scan", "stuck", "scan2")
+    )
+
+    assert [step.success for step in steps] == [True, False, True]
+    assert steps[1].error.startswith("cannot delete the rows of stuck: ")
+    assert database.run("SELECT name FROM held WHERE freed = 1 ORDER BY name") == [("scan",), ("scan2",)]
+
+
+async def test_a_statement_that_fails_is_told_for_each_key(database: Database) -> None:
     """A table that is not there, told without the statement."""
     broken = await reset(database, statement="DELETE FROM lokcs WHERE name = :key", keys=("scan", "scan2"))
 
