@@ -28,7 +28,7 @@ from crewd_supervisord.engine import NEVER, Engine
 from crewd_supervisord.faults import restart_natively
 from crewd_supervisord.guard import examine
 from crewd_supervisord.instance import Instance
-from crewd_supervisord.leftovers import kill_leftovers
+from crewd_supervisord.leftovers import Leftover, kill_leftovers
 from crewd_supervisord.recall import Recalled, next_generation, recall
 from crewd_supervisord.sharing import Shared
 from crewd_supervisord.timers import Alarm
@@ -190,12 +190,21 @@ def _end_leftovers(engine: Engine, found: Recalled) -> None:
         elif record.token:
             engine.journal.append(Lost(name, record.token, record.pid or None))
     for leftover in leftovers:
+        _note_leftover(engine, leftover)
+
+
+def _note_leftover(engine: Engine, leftover: Leftover) -> None:
+    """Have the instance wait for its end."""
+    instance = engine.instances.get(leftover.instance)
+    if instance is not None:
+        instance.leftovers.append(leftover)
+    if not leftover.error:
         engine.journal.append(LeftoverEnded(leftover.instance, leftover.token, leftover.pid))
-        instance = engine.instances.get(leftover.instance)
-        if instance is not None:
-            instance.leftovers.append(leftover.pidfd)
-        else:
-            os.close(leftover.pidfd)
+        return
+    waits = "" if instance is None else ", which is started once that is gone"
+    engine.logger.critical(
+        f"crewd: cannot end process {leftover.pid}, left of {leftover.instance}{waits}: {leftover.error}"
+    )
 
 
 def _listen(engine: Engine) -> None:

@@ -15,7 +15,6 @@ Rules:
 4. Every edge with supervisor (hooks.py, loop.py, poller.py, rpc.py) catches what is raised here: see faults.py.
 """
 
-import os
 import random
 import signal
 import time
@@ -124,9 +123,6 @@ class Engine:
         self.natives.pop(instance.name, None)
         self.instances.pop(instance.name, None)
         self.of_process.pop(id(instance.process), None)
-        for pidfd in instance.leftovers:
-            os.close(pidfd)
-        instance.leftovers = []
 
     @property
     def up(self) -> bool:
@@ -425,7 +421,7 @@ class Engine:
     @staticmethod
     def clear_of_leftovers(instance: Instance) -> bool:
         """Return whether no process that an earlier supervisord left is in the way."""
-        instance.leftovers = [pidfd for pidfd in instance.leftovers if not is_gone(pidfd)]
+        instance.leftovers = [one for one in instance.leftovers if not is_gone(one)]
         return not instance.leftovers
 
     def _wait_for_leftovers(self, instance: Instance, cause: Cause, due_at: float | None) -> None:

@@ -40,12 +40,12 @@ class Faults:
         """Report the exception being handled, and hand the instance over to supervisor."""
         self.count += 1
         text = traceback.format_exc()
-        self._logger.critical(f"crewd: fault in {where}, supervisord goes on by its own means: {text}")
+        self._tell(f"crewd: fault in {where}, supervisord goes on by its own means: {text}")
         try:
             error = text.strip().rsplit("\n", 1)[-1]
             engine.journal.append(FaultCaught(where, error, instance.name if instance else None, self.count))
         except Exception:
-            self._logger.critical(f"crewd: cannot journal a fault: {traceback.format_exc()}")
+            self._tell(f"crewd: cannot journal a fault: {traceback.format_exc()}")
         if instance is not None:
             self._go_native(engine, instance)
 
@@ -64,13 +64,20 @@ class Faults:
             if (overdue or instance.process.state in _PASSING) and instance.name not in engine.natives:
                 self._go_native(engine, instance)
 
+    def _tell(self, message: str) -> None:
+        """Log it where that can be done: a log that cannot be written is no reason to end."""
+        try:
+            self._logger.critical(message)
+        except Exception:
+            return
+
     def _go_native(self, engine: "Engine", instance: "Instance") -> None:
         try:
             engine.timers.cancel(instance)
             engine.natives[instance.name] = instance
             back_off_natively(instance)
         except Exception:
-            self._logger.critical(f"crewd: cannot hand over {instance.name}: {traceback.format_exc()}")
+            self._tell(f"crewd: cannot hand over {instance.name}: {traceback.format_exc()}")
 
 
 def restart_natively(process: Any) -> None:

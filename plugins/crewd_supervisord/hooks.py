@@ -318,8 +318,9 @@ def _start_process(self: Any, name: str, wait: bool = True) -> Any:
     try:
         return start(self, name, wait)
     finally:
+        refused = bool(instance.asked_by)  # a spawn that was begun took note of it, and its end may be judged by now
         instance.cause, instance.asked_by = Cause.BOOT, ""
-        if waiting and process.state == ProcessState.EXITED and not process.pid:
+        if waiting and refused and process.state == ProcessState.EXITED:
             process.state = ProcessStates.BACKOFF
 
 

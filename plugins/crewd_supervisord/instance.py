@@ -1,11 +1,14 @@
 """One instance as the engine sees it: its entry in the table, supervisor's process object, and its record."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewd.model.reasons import Cause
 from crewd.model.record import Record
 from crewd.model.table import Entry
+
+if TYPE_CHECKING:
+    from crewd_supervisord.leftovers import Leftover
 
 
 class AfterStop(Enum):
@@ -58,8 +61,8 @@ class Instance:
         self.after_stop = AfterStop.NOTHING
         self.exec_failed = False
         """setpriv could not execute the program: its status 126 or 127 is not the program's."""
-        self.leftovers: list[int] = []
-        """pidfds of processes that must be gone before it is started."""
+        self.leftovers: list[Leftover] = []
+        """Processes that must be gone before it is started."""
         self.leftover_wait_sec = 0.001
         """How long the last wait for them was."""
         self.method = ""

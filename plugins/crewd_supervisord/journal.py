@@ -25,9 +25,15 @@ from crewd_supervisord.clock import boottime
 SEGMENT_BYTES = 16 * 1024 * 1024
 MOST_BYTES = 1024 * 1024 * 1024
 WAITING_BYTES = 8 * 1024 * 1024
+ROLL_AGAIN_SEC = 5.0
+"""How long after a segment could not be begun it is tried again."""
 GENERATION_DIGITS = 8
 """A generation's name begins with its number, of so many digits."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+
+_TAKE_OVER = os.O_WRONLY | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_WAITING = "write journal: {}; events wait in memory"
+_GOES_ON = "begin a segment of the journal: {}; the present one goes on"
 
 
 def segment_name(first: int) -> str:
@@ -67,6 +73,8 @@ class Journal:
         self._gap: tuple[int, int] | None = None
         self._segments = list(_existing(directory))
         self._full_from = 0
+        self._roll_at = 0.0
+        """When, on the boot clock, a segment that could not be begun is tried again at the soonest."""
         self._needed: tuple[str, int] | None = None
         """The newest segment whose snapshot is on disk: with it and what follows, the next generation begins."""
 
@@ -98,12 +106,17 @@ class Journal:
             self._fdatasync()
 
     def tick(self) -> None:
-        """Do what is done once a second: write what waits, force to disk, look whether the file is still there."""
+        """Do what is done once a second: write what waits, force to disk, look whether the file is still there.
+
+        And begin the segment that could not be begun: nothing else would end its error.
+        """
         if self._waiting or self._gap is not None or self._fd < 0:
             self._retry()
         elif self._removed():
             self._complain("the journal was removed by somebody; it is begun anew")
             self._roll()
+        elif self.error is not None and not self._unsynced and boottime() >= self._roll_at:
+            self._roll_again()
         if self._dirty and self.sync is JournalSync.INTERVAL:
             self._fdatasync()
 
@@ -196,7 +209,8 @@ class Journal:
     def _roll(self) -> None:
         """Begin a new segment with a snapshot; go on in the present one where there can be no new one."""
         if not self._open_file(self.sequence + 1) and self._fd >= 0:
-            self._full_from = self._size  # try again after as much
+            self._full_from = self._size  # no event tries again, before there is as much
+            self._roll_at = boottime() + ROLL_AGAIN_SEC
             return
         opened = self._event(SegmentOpened(self.generation, self._boot_id, self._snapshot()))
         self._put(opened.sequence, journal_line.encode(opened).encode())
@@ -205,16 +219,23 @@ class Journal:
             self._needed = (self.generation, opened.sequence)
             self._bound()
 
+    def _roll_again(self) -> None:
+        self._roll()
+        if self.error is None:
+            self._complain("journal has a new segment again")
+
     def _open_file(self, first: int) -> bool:
         folder = f"{self.directory}/{self.generation}"
         try:
             os.makedirs(folder, mode=0o750, exist_ok=True)
-            fd = os.open(f"{folder}/{segment_name(first)}", _FLAGS, 0o640)
+            fd = _create(f"{folder}/{segment_name(first)}")
         except OSError as cause:
-            self._fail(cause)
+            self._fail(cause, _WAITING if self._fd < 0 else _GOES_ON)
             return False
         self._close_file()
         self._fd = fd
+        if self._segments and self._segments[-1][:2] == (self.generation, first):
+            self._segments.pop()  # it was begun before, in vain
         self._segments.append((self.generation, first, 0))
         self._full_from = 0
         self._unsynced = False
@@ -272,10 +293,22 @@ class Journal:
                 self._complain("journal is forced to the disk again")
                 self.error = None
 
-    def _fail(self, cause: OSError, what: str = "write journal: {}; events wait in memory") -> None:
+    def _fail(self, cause: OSError, what: str = _WAITING) -> None:
         if self.error is None:
             self._complain("cannot " + what.format(cause))
         self.error = str(cause)
+
+
+def _create(path: str) -> int:
+    """Return the descriptor of a new segment; raises OSError.
+
+    A file of its name is of this generation, which is nobody else's, and holds a part of the same first line at most,
+    which could not be cut off: the segment begins in it.
+    """
+    try:
+        return os.open(path, _FLAGS, 0o640)
+    except FileExistsError:
+        return os.open(path, _TAKE_OVER)
 
 
 def _existing(directory: str) -> Iterable[tuple[str, int, int]]:

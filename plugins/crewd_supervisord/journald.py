@@ -5,7 +5,7 @@ Rules:
 1. Only where standard output is journald's; the log file is as ever. The rendering has supervisord silent, for a
    terminal is not to have its log twice: here it speaks.
 2. journald is waited for never: what it does not take goes to standard output, a line with its priority; and where that
-   is full, too, nowhere: the log file has it.
+   is full, too, or its other end is closed, nowhere: the log file has it.
 3. The name is read off the words that supervisor and the engine use; a message in other words has none.
 """
 
@@ -102,8 +102,8 @@ class Handler(loggers.StreamHandler):
 
 def _write(lines: str) -> None:
     """Write to standard output, which is a socket of journald's, what it takes now."""
-    with socket.fromfd(1, socket.AF_UNIX, socket.SOCK_STREAM) as stream:
-        try:
+    try:
+        with socket.fromfd(1, socket.AF_UNIX, socket.SOCK_STREAM) as stream:
             stream.send(lines.encode(errors="replace"), socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
+    except OSError:
+        return

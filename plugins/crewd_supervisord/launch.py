@@ -14,9 +14,11 @@ def main() -> None:
     gc.set_threshold(1_000_000, 10, 10)
     from supervisor import supervisord  # noqa: PLC0415 - after the collector was told
 
-    from crewd_supervisord import boot_lock, journald, parsing, service, sharing  # noqa: PLC0415
+    from crewd_supervisord import boot_lock, full_disk, journald, parsing, service, sharing  # noqa: PLC0415
     from crewd_supervisord.guard import examine  # noqa: PLC0415
 
+    if examine("disk").fits:
+        full_disk.outlive()
     if examine("parser").fits:
         parsing.speed_up()
         sharing.share_while_parsing()

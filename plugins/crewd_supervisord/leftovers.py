@@ -7,7 +7,8 @@ Rules:
    reached the disk: of the last generation behind its last line, or of a later generation, which wrote nothing at all
    (a full or read-only disk, a journal that somebody emptied). Nothing of the generation that begins runs yet.
 2. Members of the leftover's process group go with it, unless the kill mode is ``process``.
-3. Signals go through a pidfd that was opened before the identity was checked: a reused pid is never hit.
+3. Signals go through a pidfd that was opened before the identity was checked: a reused pid is never hit. It is closed
+   at once: however many there are, descriptors do not run out. Later a leftover is known by pid and start time.
 4. It is looked again until nothing new is found: what is killed may have forked behind the look.
 5. Generations of two crews may have the same number. One that the journal does not know is ours only with our server's
    URL, in our pid namespace: a container's crew may well have the same path for its socket.
@@ -27,12 +28,13 @@ LOOKS_MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A process that was killed. ``pidfd`` becomes readable when it is gone; the owner closes it."""
+    """A process that was killed; or that could not be, and ``error`` says why. Known by pid and start time."""
 
     instance: str
     token: str
     pid: int
-    pidfd: int
+    start_ticks: int
+    error: str = ""
 
 
 class _Open:
@@ -87,32 +89,44 @@ class _Open:
 def kill_leftovers(found: Recalled, url: str, process_only: frozenset[str]) -> list[Leftover]:
     """Kill what is left of the runs that ``found`` leaves open, and of those that it cannot know of.
 
-    ``url`` is our supervisord's; of the instances in ``process_only`` the main process alone is killed.
+    ``url`` is our supervisord's; of the instances in ``process_only`` the main process alone is killed. What could not
+    be killed is in the answer, too.
     """
     runs = _Open(found, url)
-    killed: dict[int, Leftover] = {}
+    seen: dict[int, Leftover] = {}
     for _ in range(LOOKS_MOST):
-        new = _look(runs, process_only, killed)
-        if not new:
+        new = _look(runs, process_only, seen)
+        seen.update(new)
+        if all(leftover.error for leftover in new.values()):
             break
-        killed.update(new)
-    return list(killed.values())
+    return list(seen.values())
 
 
-def is_gone(pidfd: int) -> bool:
-    """Return whether the process has ended; then the descriptor is closed."""
+def is_gone(leftover: Leftover) -> bool:
+    """Return whether the process has ended; not where that cannot be found out now."""
+    try:
+        pidfd = os.pidfd_open(leftover.pid)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    try:
+        # 0 where it was reaped meanwhile, or nothing can be opened: the next look tells
+        return _has_ended(pidfd) or proc.start_ticks(leftover.pid) not in (0, leftover.start_ticks)
+    finally:
+        os.close(pidfd)
+
+
+def _has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    if not poll.poll(0):
-        return False
-    os.close(pidfd)
-    return True
+    return bool(poll.poll(0))
 
 
-def _look(runs: _Open, process_only: frozenset[str], killed: Mapping[int, Leftover]) -> dict[int, Leftover]:
+def _look(runs: _Open, process_only: frozenset[str], seen: Mapping[int, Leftover]) -> dict[int, Leftover]:
     new: dict[int, Leftover] = {}
     for pid in proc.pids():
-        if pid == os.getpid() or pid in killed:
+        if pid == os.getpid() or _is_dealt_with(seen.get(pid)):
             continue
         leftover = _kill_if_leftover(pid, runs, process_only)
         if leftover is not None:
@@ -120,24 +134,42 @@ def _look(runs: _Open, process_only: frozenset[str], killed: Mapping[int, Leftov
     return new
 
 
+def _is_dealt_with(leftover: Leftover | None) -> bool:
+    """Return whether this is a process that was killed; one that could not be is tried again."""
+    return leftover is not None and not leftover.error and proc.start_ticks(leftover.pid) == leftover.start_ticks
+
+
 def _kill_if_leftover(pid: int, runs: _Open, process_only: frozenset[str]) -> Leftover | None:
-    if runs.owner(pid) is None:
+    owner, ticks = runs.owner(pid), proc.start_ticks(pid)
+    if owner is None or not _is_meant(pid, owner[0], runs, process_only):
         return None
     try:
         pidfd = os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return None
-    owner = runs.owner(pid)
-    if owner is None or (owner[0] in process_only and not runs.is_main(pid, owner[0])):
-        os.close(pidfd)
-        return None
+    except OSError as cause:
+        return Leftover(*owner, pid, ticks, str(cause))
     try:
-        if owner[0] not in process_only and proc.group_of(pid) == pid:
+        owner, ticks = runs.owner(pid), proc.start_ticks(pid)
+        if owner is None or not _is_meant(pid, owner[0], runs, process_only):
+            return None
+        return Leftover(*owner, pid, ticks, _kill(pid, pidfd, group=owner[0] not in process_only))
+    finally:
+        os.close(pidfd)
+
+
+def _is_meant(pid: int, name: str, runs: _Open, process_only: frozenset[str]) -> bool:
+    return name not in process_only or runs.is_main(pid, name)
+
+
+def _kill(pid: int, pidfd: int, *, group: bool) -> str:
+    """Kill the process, and its group where it leads one; return what went wrong."""
+    try:
+        if group and proc.group_of(pid) == pid:
             os.killpg(pid, signal.SIGKILL)  # its group keeps its number as long as the leader is not reaped
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     except ProcessLookupError:
         pass  # it ended by the signal to its group, or by itself this very moment
-    except OSError:
-        os.close(pidfd)
-        return None
-    return Leftover(*owner, pid, pidfd)
+    except OSError as cause:
+        return str(cause)
+    return ""

@@ -91,6 +91,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         *_of("options.ServerOptions", "make_logger"),
         *_of("loggers", "handle_stdout", "LogRecord.asdict", "Handler.setLevel", "Handler.flush", "Logger.log"),
     ),
+    # full_disk.py: logs that cannot be written
+    "disk": _of("loggers", "Handler.handleError", "RotatingFileHandler.doRollover"),
     # changes.py, parsing.py: programs come, change and go without their neighbours noticing
     "groups": (
         *_of("supervisord.Supervisor", "add_process_group", "remove_process_group", "diff_to_active"),

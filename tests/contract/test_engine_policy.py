@@ -459,6 +459,15 @@ def test_a_start_in_the_delay_is_a_start(server: Supervisord):
     assert len(server.facts(Starting, "patient-0")) == 2
 
 
+def test_a_start_that_is_refused_in_the_delay_leaves_it(server: Supervisord):
+    """There is nothing to start: supervisorctl is told so, and the delay goes on."""
+    server.wait_state("missing-0", "BACKOFF")
+    answer = server.supervisorctl("start", "missing-0")
+
+    assert answer.stdout == "missing-0: ERROR (no such file)\n"
+    assert server.state("missing-0") == "BACKOFF"
+
+
 def test_a_restart_in_the_delay_is_both(server: Supervisord):
     """supervisorctl restart: stopped, started - and, here, dead again."""
     server.wait_state("due-0", "BACKOFF")

@@ -1,5 +1,6 @@
 """What was decided survives: stopped stays stopped, given up stays given up, through every restart of supervisord."""
 
+import os
 import shutil
 import signal
 import time
@@ -23,7 +24,7 @@ from crewd.model.facts import (
 )
 from crewd.model.reasons import Cause, Reason
 from crewd.model.spec import RestartMode, RestartPolicy
-from harness import ENGINE_EDITIONS, Program, Supervisord, misbehave, shell, stays, wait_for
+from harness import ENGINE_EDITIONS, Edition, Program, Supervisord, misbehave, shell, stays, wait_for
 from harness.audit import audit
 from harness.processes import alive
 
@@ -274,6 +275,42 @@ def test_what_a_killed_supervisord_left_is_ended(server: Supervisord):
     assert (ended.pid, lost.pid) == (before, before)
     assert [fact.cause for fact in server.facts(Starting, "up-0")] == [Cause.BOOT, Cause.BOOT]
     assert server.standing("up-0")["last_exit"]["reason"] == Reason.SUPERVISOR_LOST
+
+
+NO_PIDFDS = """
+import os
+pidfd_open = os.pidfd_open
+
+def refuse(pid):
+    if os.path.exists({0!r}):
+        raise OSError(24, "Too many open files")
+    return pidfd_open(pid)
+
+os.pidfd_open = refuse
+"""
+"""A sitecustomize.py: no process can be held by a pidfd while a file exists."""
+
+
+@pytest.mark.parametrize("edition", ENGINE_EDITIONS)
+def test_what_cannot_be_ended_is_waited_for(edition: Edition, tmp_path: Path):
+    """The log says so, and nothing runs beside it; once it is gone its instance starts."""
+    refusing = tmp_path / "refusing"
+    (tmp_path / "sitecustomize.py").write_text(NO_PIDFDS.format(str(refusing)))
+    with Supervisord(edition, [Program("up-0", SLEEP, policy())], python_path=[tmp_path]) as server:
+        before = server.wait_executed("up-0", "sleep")
+        refusing.touch()
+        server.kill()
+        server.start()
+        held = stays(lambda: not server.pid_of("up-0"), 0.3)
+        log = server.log()
+        refusing.unlink()
+        lives = alive(before)
+        os.kill(before, signal.SIGKILL)
+        server.wait_new_pid("up-0", before, 30)
+
+    assert held
+    assert lives
+    assert f"cannot end process {before}, left of up-0, which is started once that is gone: " in log
 
 
 def test_the_group_of_what_was_left_is_ended_too(server: Supervisord):

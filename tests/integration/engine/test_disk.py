@@ -78,7 +78,7 @@ def full(server: Supervisord) -> Iterator[None]:
             file.write(b"x" * 4096)
     yield
     filler.unlink()
-    wait_for(lambda: state(server)["error"] is None, 10, "the journal to be written again")
+    wait_for(lambda: state(server)["error"] is None, 30, "the journal to be written again")
 
 
 def folded(entries: Iterable[Entry]) -> dict[str, Record]:
@@ -249,3 +249,48 @@ def test_a_worker_whose_log_is_on_a_full_disk_restarts(server: Supervisord) -> N
     assert full_size < kept + 4096
     assert server.pid_of("loud-0") == pid
     assert server.crewd("version")["faults"] == 0
+
+
+def test_a_supervisord_whose_last_words_fit_nowhere_lives(server: Supervisord) -> None:
+    """Log, standard error and a worker's log have no room: lines are lost, no supervisord, no restart and no event."""
+    os.symlink(f"{server.home.journal}/output", server.path("output"))
+    crashing = Program("crashing-0", shell("sleep 0.05; exit 1"), POLICY)
+    server.boot([*crew(server), crashing])
+    kill(server, 1)
+    with full(server):
+        wait_for(lambda: kill(server, 1) or state(server)["error"], 60, "the journal to fail")
+        before = restarts(server, "crashing-0")
+        # what is said of so many does not fit into what was left of a page
+        wait_for(lambda: restarts(server, "crashing-0") > before + 50, 60, "the crashing worker to be restarted")
+        kill(server, 1)
+        told = state(server)
+
+        assert "No space left" in told["error"]
+    wait_for(lambda: restarts(server, "crashing-0") > before + 60, 60, "restarts behind it")
+
+    assert server.running
+    assert server.crewd("version")["faults"] == 0
+    assert state(server)["lost"] == 0
+    assert server.facts(Gap) == []
+    assert read_ledger(server.journal()).problems == []
+    assert len(server.facts(GenerationBegan)) == 1
+
+
+def test_supervisord_starts_where_its_last_words_fit_nowhere(server: Supervisord) -> None:
+    """After a kill, too: it need not wait for somebody to make room."""
+    os.symlink(f"{server.home.journal}/output", server.path("output"))
+    server.boot(crew(server))
+    kill(server, 1)
+    with full(server):
+        wait_for(lambda: kill(server, 1) or state(server)["error"], 60, "the journal to fail")
+        server.kill()
+        server.start()
+        kill(server, 20)
+
+        assert "No space left" in state(server)["error"]
+    assert server.crewd("version")["faults"] == 0
+
+
+def restarts(server: Supervisord, instance: str) -> int:
+    """Return how often the instance was restarted."""
+    return server.standing(instance)["restart_count"]

@@ -164,6 +164,22 @@ def test_a_fault_leaves_restarts_to_supervisord(server: Supervisord, target: str
     recovers(server)
 
 
+def test_a_fault_that_cannot_be_logged_is_survived(server: Supervisord) -> None:
+    """It is journalled and counted all the same."""
+    before, told = faults(server), len(server.facts(FaultCaught))
+    for target in ("supervisor.loggers:Logger.critical", f"{ENGINE}.ended"):
+        server.rpc.saboteur.sabotage(target)
+    try:
+        killed_and_back(server)
+    finally:
+        server.rpc.saboteur.mend()
+
+    assert server.rpc.supervisor.getPID() == server.pid
+    assert faults(server) > before
+    assert len(server.facts(FaultCaught)) > told
+    recovers(server)
+
+
 @pytest.mark.parametrize("target", FAST)
 @pytest.mark.parametrize("server", FAST_EDITIONS, indirect=True, scope="module")
 def test_a_fault_of_the_fast_spawn_is_survived(server: Supervisord, target: str) -> None:

@@ -147,6 +147,23 @@ def test_a_line_written_in_part_is_cut_off(desk: Desk, monkeypatch: pytest.Monke
     assert desk.sequences() == [1, 2, 3, 4]
 
 
+def test_a_first_line_that_cannot_even_be_cut_off_is_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """The segment has its name already; no line is lost over it, and it goes when it is acknowledged, no sooner."""
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+        patch.setattr(os, "ftruncate", lambda fd, _length: refuse(fd))
+        desk.begin("00000003-abcdef")
+    desk.write()
+    desk.journal.tick()
+    desk.write()
+    desk.journal.acknowledge("00000003-abcdef", 0)
+
+    assert desk.journal.error is None
+    assert desk.journal.lost == 0
+    assert desk.sequences() == [1, 2, 3, 4]
+
+
 def test_only_what_is_acknowledged_whole_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """A segment goes when its last line is known elsewhere; the current one never."""
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 1000)
@@ -257,6 +274,39 @@ def test_a_segment_that_cannot_be_begun_costs_no_snapshot_a_line(desk: Desk, mon
     assert desk.sequences() == list(range(1, 62))
 
 
+def test_a_segment_that_could_not_be_begun_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Not after as many lines: until it is there, the journal is said to fail. Not with each tick either."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 1000)
+    now, tried = [100.0], list[str]()
+    monkeypatch.setattr(writer, "boottime", lambda: now[0])
+
+    def create(path: str) -> int:
+        tried.append(path)
+        return refuse(-1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_create", create)
+        while not tried:
+            desk.write()
+        patch.setattr(writer, "SEGMENT_BYTES", 1_000_000)
+        desk.journal.tick()
+        told, ticked = desk.journal.error, len(tried)
+        now[0] += writer.ROLL_AGAIN_SEC
+        desk.journal.tick()
+        later = len(tried)
+    now[0] += writer.ROLL_AGAIN_SEC
+    desk.journal.tick()
+
+    assert "Input/output error" in str(told)
+    assert (ticked, later) == (1, 2)
+    assert desk.journal.error is None
+    assert isinstance(desk.events()[-1].fact, SegmentOpened)
+    assert [complaint.partition(":")[0] for complaint in desk.complaints] == [
+        "cannot begin a segment of the journal",
+        "journal has a new segment again",
+    ]
+
+
 def test_a_snapshot_larger_than_a_segment_leaves_room_for_lines(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """A large crew's: the lines behind it fill a segment, not the snapshot."""
     monkeypatch.setattr(writer, "SEGMENT_BYTES", 1000)
@@ -270,7 +320,7 @@ def test_a_snapshot_larger_than_a_segment_leaves_room_for_lines(desk: Desk, monk
     assert all(sum(len(line) + 1 for line in lines[1:]) >= 1000 for lines in found[1:-1])
 
 
-def refuse(fd: int) -> None:
+def refuse(fd: int) -> int:
     """A disk that forces nothing."""
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 

@@ -1,10 +1,14 @@
 """What an earlier supervisord left running, on real small processes."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Generator
+from dataclasses import replace
+from itertools import count, islice
 
 import pytest
 
@@ -47,10 +51,10 @@ def found(*, pid: int = 0, ticks: int = 0, token: str = f"{GENERATION}.5", clean
 
 
 def ended(child: "subprocess.Popen[bytes]", leftovers: list[Leftover]) -> bool:
-    """Reap the process if it was killed; close the descriptors."""
+    """Reap the process if it was killed."""
     gone = child.pid in {leftover.pid for leftover in leftovers}
     assert not gone or child.wait() == -signal.SIGKILL
-    assert all(is_gone(leftover.pidfd) for leftover in leftovers if leftover.pid == child.pid)
+    assert all(is_gone(leftover) for leftover in leftovers if leftover.pid == child.pid)
     return gone
 
 
@@ -166,14 +170,64 @@ def test_with_kill_mode_process_the_group_stays(start: Start):
 
 
 def test_a_process_that_lives_is_not_gone(start: Start):
-    """A pidfd becomes readable only at the end."""
+    """It is at its end, before it is reaped and after; another that has its number is not it."""
     child = start("")
-    pidfd = os.pidfd_open(child.pid)
+    leftover = Leftover("w-0", "a.1", child.pid, proc.start_ticks(child.pid))
 
-    assert not is_gone(pidfd)
+    assert not is_gone(leftover)
+    assert is_gone(replace(leftover, start_ticks=1))
     child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(leftover)
     child.wait()
-    assert is_gone(pidfd)
+    assert is_gone(leftover)
+
+
+def test_more_than_there_are_descriptors_are_killed(start: Start, few_descriptors: int):
+    """All of a worker's that are in groups of their own, and whatever comes behind them; no descriptor stays open."""
+    children = [start(f"{GENERATION}.5") for _ in range(3 * few_descriptors)]
+    before = os.listdir("/proc/self/fd")
+    limit_descriptors(few_descriptors)
+    leftovers = kill_leftovers(found(), URL, NOBODY)
+
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert [leftover.error for leftover in leftovers] == [""] * len(children)
+    assert [ended(child, leftovers) for child in children] == [True] * len(children)
+
+
+@pytest.fixture
+def few_descriptors() -> Generator[int]:
+    """How many descriptors ``limit_descriptors`` is to leave; the limit is as before afterwards."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield 8
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def limit_descriptors(free: int) -> None:
+    """Let no more than so many be opened from now on."""
+    used = {int(name) for name in os.listdir("/proc/self/fd")}
+    limit = next(islice((number for number in count() if number not in used), free, None))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def test_what_cannot_be_killed_is_told(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """It is not gone while that cannot be found out."""
+    children = [start(f"{GENERATION}.5") for _ in range(2)]
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    leftovers = kill_leftovers(found(), URL, NOBODY)
+    gone = [is_gone(leftover) for leftover in leftovers]
+    monkeypatch.undo()
+
+    assert {leftover.pid for leftover in leftovers} == {child.pid for child in children}
+    assert all("Too many open files" in leftover.error for leftover in leftovers)
+    assert gone == [False, False]
+    assert [child.poll() for child in children] == [None, None]
+
+
+def refuse(_pid: int) -> int:
+    """A process that has no descriptor left."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_what_proc_tells(start: Start):
