@@ -52,7 +52,7 @@ def list_(session: Session, source: str | None, output: str) -> None:
 @output_option
 @click.pass_obj
 def summary(session: Session, output: str) -> None:
-    """Count what is configured: of which source, in force or not, and how many instances it makes."""
+    """Count what is configured, by source and by whether it is in force."""
     found = session.client.get(f"{PATH}/stats/summary")
     if output == "json":
         session.show_json(found)
