@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -235,7 +235,7 @@ def _counts(found: Members) -> list[tuple[str, str]]:
     """Return the rows of a summary; what is counted by kind has a row for each kind."""
     rows: list[tuple[str, str]] = []
     for what, count in found.items():
-        kinds = count.items() if isinstance(count, Mapping) else [("", count)]
+        kinds = cast("Mapping[str, int]", count).items() if isinstance(count, Mapping) else [("", count)]
         rows += [(" ".join(filter(None, (what.replace("_", " "), plain(kind)))), str(number)) for kind, number in kinds]
     return rows
 
