@@ -52,7 +52,7 @@ def list_(session: Session, source: str | None, output: str) -> None:
 @output_option
 @click.pass_obj
 def summary(session: Session, output: str) -> None:
-    """Count what is configured, by source and by whether it is in force."""
+    """Count the configurations, by source and by state."""
     found = session.client.get(f"{PATH}/stats/summary")
     if output == "json":
         session.show_json(found)
