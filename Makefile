@@ -55,7 +55,7 @@ pictures: environment ## draw the dashboards in docs/images anew, after 8 minute
 	cd tests && ../.venv/bin/python -m pictures
 
 deb: ## the Debian package, for this machine's release, into dist
-	@.ci/system-packages
+	@.ci/system-packages debhelper python3
 	@.ci/environment .venv
 	@packaging/deb/build dist && ls dist/*.deb
 

@@ -163,11 +163,17 @@ def _standing(one: Members, reset_verb: str) -> str:
         case "EXITED":
             return f"{name} has ended, and no restart is wanted {word}."
         case "STOPPED" if standing == "stopped":
-            return f"{name} was stopped by an operator {word}: it stays down until `start {name}`."
+            return f"{name} was {_put_down(one)} by an operator {word}: it stays down until `start {name}`."
         case "STOPPED" if standing == "new":
             return f"{name} was never started {word}."
         case _:
             return f"{name} is {plain(state)}; its last word is {plain(standing)}."
+
+
+def _put_down(one: Members) -> str:
+    """Return what an operator did to one that is down: no verdict falls on what is stopped; a reset leaves one."""
+    last = one.get("last_exit")
+    return "stopped" if last and last.get("verdict") in {None, "OperatorStop"} else "stopped, or reset,"
 
 
 def _exit(past: Members, policy: Members) -> str:

@@ -6,6 +6,7 @@ from pieces import (
     RANGE,
     STATES,
     STEP,
+    UNCOUNTED,
     Json,
     annotation,
     chosen_by,
@@ -205,10 +206,14 @@ def resources() -> list[Json]:
         ("CPU", "percentunit", most(processor % (STEP, ""), processor % (RANGE, end))),
         ("Open files", "short", most(files % "", files % end)),
     ]
+    empty = {"Open files": UNCOUNTED}
     about = "All instances of a worker together, with all that descends from them; the workers that have the most."
     return [
         row("What workers use"),
-        *(series(title, (8, 8), target(query, "{{worker}}"), about=about, unit=unit) for title, unit, query in shown),
+        *(
+            series(title, (8, 8), target(query, "{{worker}}"), about=about, unit=unit, empty=empty.get(title, ""))
+            for title, unit, query in shown
+        ),
     ]
 
 

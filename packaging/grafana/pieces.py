@@ -32,6 +32,8 @@ STATES = {
 
 RANGE = "$__range"
 STEP = "$__rate_interval"
+UNCOUNTED = "not counted: others' workers need Linux 6.2"
+"""Of open files: before 6.2 the kernel tells them to root and to the worker's own user alone."""
 OF_CREWD = 'job=~"$job",instance=~"$crewd"'
 OF_WORKER = f'{OF_CREWD},worker=~"$worker"'
 OF_INSTANCE = f'{OF_WORKER},exported_instance=~"$instance"'

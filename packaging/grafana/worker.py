@@ -6,6 +6,7 @@ from pieces import (
     RANGE,
     STATES,
     STEP,
+    UNCOUNTED,
     Json,
     choice,
     chosen_by,
@@ -174,6 +175,7 @@ def resources() -> list[Json]:
             (8, 8),
             target(of_the_largest(files % "", files % END), LEGEND),
             about="Open descriptors, with all that descends from the process.",
+            empty=UNCOUNTED,
         ),
     ]
 

@@ -112,6 +112,39 @@ async def test_entries_are_found(filled: Audit, query: AuditQuery, wanted: list[
     assert numbers(await filled.entries(query)) == wanted
 
 
+BATCH = "POST /api/v1/workers/batch"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("stop", [1, 3]),
+        ("action=stop", [1]),
+        ("batch action=s", [1]),
+        ("reset-failed", [2]),
+        ("batch", [1, 2, 4, 5]),
+        ("action=", [1, 2]),
+        ("action", [1, 2]),
+        ("/stop", [3]),
+        ("STOP", []),
+        ("%", []),
+    ],
+)
+async def test_an_action_is_found_in_the_details(audit: Audit, text: str, wanted: list[int]) -> None:
+    """The path of a batch does not name it; what a client claims of itself, and other details, are not searched."""
+    await audit.add(
+        [
+            entry(1, what=BATCH, details={"action": "stop", "names": ["web"], "count": 1}),
+            entry(2, what=BATCH, details={"action": "reset-failed", "names": ["stop"], "count": 1}),
+            entry(3, what="POST /api/v1/workers/web/stop", details={}),
+            entry(4, what=BATCH, claimed='"action":"stop"', details={"names": ['"action":"stop"']}),
+            entry(5, what=BATCH, details={"action": "%"}),
+        ]
+    )
+
+    assert numbers(await audit.entries(AuditQuery(what=text))) == wanted
+
+
 async def test_entries_are_paged_backwards(filled: Audit) -> None:
     """From the newest to the oldest, without one missing or twice."""
     pages, before = [], None

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,30 @@ def test_reload_applies_what_changed(daemon: Daemon) -> None:
     assert crewctl(daemon, "reload") == (0, "added: steady-2\nkept: 5\n", "")
     assert crewctl(daemon, "reload")[1] == "nothing changed\nkept: 6\n"
     wait_for(lambda: statuses(daemon)["steady-2"] == "running")
+
+
+def test_what_was_reset_was_not_stopped(daemon: Daemon) -> None:
+    """Both are down by an operator's word, and why does not say of the one what is true of the other."""
+    crewctl(daemon, "reset-failed", "broken")
+    crewctl(daemon, "stop", "steady-0")
+
+    broken, steady = (crewctl(daemon, "why", name)[1] for name in ("broken-0", "steady-0"))
+    health = crewctl(daemon, "health", "broken")[1]
+    assert broken.startswith("broken-0 was stopped, or reset, by an operator (STOPPED)")
+    assert steady.startswith("steady-0 was stopped by an operator (STOPPED)")
+    assert "broken-0 was stopped, or reset, by an operator" in health
+
+
+def test_reload_says_what_it_puts_right(daemon: Daemon) -> None:
+    """What supervisorctl took out comes back: the file did not change, but the crew did. Its stop is forgotten."""
+    variables = {**os.environ, "CREWD_HOME": daemon.root}
+    for verb in ("stop", "remove"):
+        command = [Path(sys.executable).with_name("crewd-supervisorctl"), verb, "steady-0"]
+        subprocess.run(command, env=variables, check=True, capture_output=True, timeout=60)
+
+    assert crewctl(daemon, "reload") == (0, "added: steady-0\nkept: 4\n", "")
+    wait_for(lambda: statuses(daemon)["steady-0"] == "running")
+    assert "applied: nothing changed" not in daemon.log()
 
 
 def test_a_broken_file_changes_nothing(daemon: Daemon) -> None:

@@ -36,7 +36,7 @@ class AuditRoutes:
         ] = None,
         what: Annotated[
             str | None,
-            Query(max_length=TEXT_MOST, pattern=_TEXT, description="Only where what was asked has this."),
+            Query(max_length=TEXT_MOST, pattern=_TEXT, description="Only where path or action have this."),
         ] = None,
         granted: Annotated[bool | None, Query(description="Only what was granted, or only what was not.")] = None,
         since: Moment = None,

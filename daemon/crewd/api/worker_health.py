@@ -12,6 +12,7 @@ from crewd.api.envelope import iso
 from crewd.api.ports import Ports
 from crewd.api.reported import reported
 from crewd.model.access import Principal
+from crewd.model.reasons import Verdict
 from crewd.model.record import Record, Standing
 from crewd.model.report import Pulse
 from crewd.model.spec import CrewSpec
@@ -135,7 +136,8 @@ def _done(record: Record, status: Status) -> bool:
 
 def _said(record: Record, status: Status) -> str:
     if status is Status.STOPPED and record.standing is Standing.STOPPED:
-        return "was stopped by an operator"
+        stopped = record.exits and record.exits[-1].verdict in {None, Verdict.OPERATOR_STOP}
+        return "was stopped by an operator" if stopped else "was stopped, or reset, by an operator"
     if status is Status.CRASHED and record.standing is Standing.UP:
         return "crashed, and waits for its restart"
     return _SAID.get(status, str(status))

@@ -15,11 +15,11 @@ HEAD = ("AT", "WHO", "HOW", "FROM", "WHAT", "RESULT")
 
 
 @click.command(
-    cls=Showing, examples=("crewctl audit --since 1h --refused", "crewctl audit --principal 'uid 0' --what /restart")
+    cls=Showing, examples=("crewctl audit --since 1h --refused", "crewctl audit --principal 'uid 0' --what restart")
 )
 @newest_options
 @click.option("--principal", metavar="WHO", help="Show only what these asked for: `uid 0`, `token 7f3a9c01b2d4`.")
-@click.option("--what", metavar="TEXT", help="Show only what has this in it, as in /restart.")
+@click.option("--what", metavar="TEXT", help="Show only what has this in it, path or action, as in restart.")
 @click.option("--granted/--refused", default=None, help="Show only what was granted, or only what was not.")
 @output_option
 @click.pass_obj

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -46,6 +46,18 @@ def list_(session: Session, source: str | None, output: str) -> None:
         session.show_json(found)
     else:
         session.show(map(session.screen.fit, _table(found)))
+
+
+@configs.command(cls=Showing, examples=("crewctl configs summary", "crewctl configs summary -o json"))
+@output_option
+@click.pass_obj
+def summary(session: Session, output: str) -> None:
+    """Count the configurations, by source and by state."""
+    found = session.client.get(f"{PATH}/stats/summary")
+    if output == "json":
+        session.show_json(found)
+    else:
+        session.show(map(session.screen.fit, table(("WHAT", "NUMBER"), _counts(found))))
 
 
 @configs.command(cls=Showing, examples=("crewctl configs show mail",))
@@ -217,6 +229,15 @@ def _table(found: list[Any]) -> list[str]:
         for one in found
     )
     return table(("WORKER", "SOURCE", "REVISION", "STATE", "INSTANCES", "USER", "COMMAND"), rows)
+
+
+def _counts(found: Members) -> list[tuple[str, str]]:
+    """Return the rows of a summary; what is counted by kind has a row for each kind."""
+    rows: list[tuple[str, str]] = []
+    for what, count in found.items():
+        kinds = cast("Mapping[str, int]", count).items() if isinstance(count, Mapping) else [("", count)]
+        rows += [(" ".join(filter(None, (what.replace("_", " "), plain(kind)))), str(number)) for kind, number in kinds]
+    return rows
 
 
 def _state(one: Members) -> str:

@@ -29,13 +29,15 @@ _STATUSES = {
     "1": "It failed, of one at least; of a command that does something: a name is unknown. Of doctor: there is "
     "a problem.",
     "2": "It was used wrongly.",
-    "3": "Of status: one does not run.",
+    "3": "Of status: one does not run. Of health: one is not healthy.",
     "4": "Of a command that shows: a name is unknown, the daemon cannot be reached or lets nobody in, or the picture "
     "is stale. Of one that does something: you may not do that.",
     "7": "Of a command that does something: the daemon cannot be reached.",
     "78": "Of check: the configuration is wrong.",
+    "129": "Of top: it was ended by HUP.",
     "130": "It was ended by Ctrl-C.",
     "141": "Whoever read the output has gone.",
+    "143": "Of top: it was ended by TERM.",
 }
 _OF_THE_DAEMON = {
     "0": "It was done.",
@@ -49,6 +51,7 @@ _OF_SUPERVISORCTL = {
     "2": "It was used wrongly.",
     "3": "Of status: one does not run. Of a verb of the engine: the supervisord there has no engine.",
     "4": "The supervisord does not answer; or a name is unknown, of a verb that shows.",
+    "7": "Of every verb but status: there is no supervisord, nor its socket.",
 }
 
 

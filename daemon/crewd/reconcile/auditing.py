@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crewd.model.access import How
+from crewd.reconcile.port import Verb
 from crewd.reconcile.storage import Retention
+
+ACTIONS = tuple(verb.value.replace("_", "-") for verb in Verb)
+"""What is done to workers, as the details of an entry name it: the path of a batch does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,20 @@ class AuditQuery:
     principal: str | None = None
     """The whole name, or the words that it begins with: ``uid 0``."""
     what: str | None = None
-    """Only where ``what`` contains this; "" is in all."""
+    """Only where ``asked`` contains this; "" is in all."""
     granted: bool | None = None
     since: float | None = None
     until: float | None = None
     before_id: int | None = None
     limit: int = 100
+
+
+def asked(what: str, action: object) -> str:
+    """Return what was asked for, as people are shown it: ``POST /api/v1/workers/batch action=stop``.
+
+    ``action``: that of the entry's details; None where they name none.
+    """
+    return f"{what} action={action}" if action in ACTIONS else what
 
 
 class Audit(Protocol):

@@ -266,7 +266,8 @@ class Supervision:
         for worker_id, ruling in result.rulings.items():
             yield from _left_out(worker_id, ruling)
         plan = {key: names(value) for key, value in result.plan.items() if value}
-        yield say("info", "applied" if result.changed else "applied: nothing changed", name=result.name, **plan)
+        changed = result.changed or plan.keys() - {"kept"}
+        yield say("info", "applied" if changed else "applied: nothing changed", name=result.name, **plan)
         if not result.told and self.life is Life.UP:
             why = result.unconfirmed or None
             yield say("error", "supervisord was not told of the new rendering; it will be", name=result.name, why=why)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_
 
 from crewd.model.access import How
-from crewd.reconcile.auditing import AuditQuery, Entry
+from crewd.reconcile.auditing import ACTIONS, AuditQuery, Entry, asked
 from crewd.reconcile.storage import Retention
 from crewd.store.pages import last_id, newest
 from crewd.store.recording import insert_into
@@ -82,10 +82,23 @@ def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
         words = func.substr(_COLUMNS.principal, 1, len(begin)) == begin
         conditions.append(or_(_COLUMNS.principal == query.principal, words))
     if query.what:
-        conditions.append(func.replace(_COLUMNS.what, query.what, "") != _COLUMNS.what)
+        conditions.append(_was_asked(query.what))
     if query.granted is not None:
         conditions.append(_COLUMNS.granted == query.granted)
     return conditions
+
+
+def _was_asked(text: str) -> ColumnElement[bool]:
+    """Return where what was asked for has this in it: the path, or the path and the action of the details."""
+    acting = (
+        and_(_has(_COLUMNS.line, f'"action":"{action}"'), _has(_COLUMNS.what + asked("", action), text))
+        for action in ACTIONS
+    )
+    return or_(_has(_COLUMNS.what, text), *acting)
+
+
+def _has(whole: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    return func.replace(whole, part, "") != whole
 
 
 def _entry(row: Any) -> Entry:

@@ -15,7 +15,8 @@ from crewd.model.offer import Offer, encode, rulings_from_json
 from crewd.reconcile.port import Applied, ApplyFailed, ApplyRefused, ApplyResult
 
 DEADLINE_SEC = 120.0
-PLAN = ("added", "changed", "restarted", "removed", "kept")
+TOUCHED = ("added", "changed", "restarted", "removed")
+PLAN = (*TOUCHED, "kept")
 
 
 class ApplyChild:
@@ -76,16 +77,32 @@ def read_result(code: int, output: bytes, complaint: str) -> ApplyResult:
 
 
 def _applied(members: Mapping[str, Any]) -> Applied:
-    plan: Mapping[str, Any] = members.get("plan") or {}
+    told: Mapping[str, Any] = members.get("plan") or {}
+    plan = {key: _count_or_names(told[key]) for key in PLAN if key in told}
     return Applied(
         name=str(members["name"]),
         changed=bool(members["changed"]),
-        plan={key: _count_or_names(plan[key]) for key in PLAN if key in plan},
+        plan=_done(plan, members.get("engine") or {}),
         warnings=tuple(str(warning) for warning in members.get("warnings") or ()),
         told=members.get("engine") is not None,
         unconfirmed=str(members.get("unconfirmed") or ""),
         rulings=rulings_from_json(members.get("api_workers") or {}),
     )
+
+
+def _done(plan: Mapping[str, int | tuple[str, ...]], engine: Mapping[str, Any]) -> dict[str, int | tuple[str, ...]]:
+    """Return the plan with what the engine did in its place: it undoes drift too, of which the files know nothing."""
+    done = {key: _count_or_names(engine[key]) for key in TOUCHED if key in engine}
+    return {**plan, **done, "kept": max(0, _here(plan) + _number(plan.get("kept", 0)) - _here({**plan, **done}))}
+
+
+def _here(plan: Mapping[str, int | tuple[str, ...]]) -> int:
+    """Return how many instances were touched, and are in the crew."""
+    return sum(_number(plan.get(key, 0)) for key in TOUCHED if key != "removed")
+
+
+def _number(value: int | tuple[str, ...]) -> int:
+    return value if isinstance(value, int) else len(value)
 
 
 def _count_or_names(value: Any) -> int | tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import isfinite
 
 from crewd.errors import StoreError
-from crewd.reconcile.auditing import AuditQuery, Entry
+from crewd.reconcile.auditing import AuditQuery, Entry, asked
 from crewd.reconcile.storage import Retention
 
 ENTRY_BYTES = 300
@@ -61,7 +61,7 @@ def _fits(entry: Entry, query: AuditQuery) -> bool:
     named = query.principal is None or f"{entry.principal} ".startswith(f"{query.principal} ")
     return (
         named
-        and (query.what or "") in entry.what
+        and (query.what or "") in asked(entry.what, entry.details.get("action"))
         and query.granted in (None, entry.granted)
         and (query.since is None or entry.at >= query.since)
         and (query.until is None or entry.at < query.until)

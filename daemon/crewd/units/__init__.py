@@ -28,7 +28,7 @@ SYSUSERS, TMPFILES = "crewd.sysusers", "crewd.tmpfiles"
 
 NEXT = f"""\
 Next, as root:
-  ln -s {BIN}/crew* /usr/local/bin/    # the commands, for everybody's PATH
+  ln -sf {BIN}/crew* /usr/local/bin/    # the commands, for everybody's PATH
   systemd-sysusers                     # the user and group crewd
   systemd-tmpfiles --create            # the directories, with their owners and modes
   systemctl daemon-reload

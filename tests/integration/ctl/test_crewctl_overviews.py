@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crewd.api.shapes.configurations import ONE
+from crewd.api.shapes.configurations import ONE, SUMMARY
 from crewd.api.shapes.reports import ENTRIES
 from crewd.api.shapes.restarts import RESTARTS
 from crewd.api.shapes.worker_health import HEALTH, OVERVIEW
@@ -19,6 +19,30 @@ def health(name: str, *causes: str, **given: Any) -> Reply:
     """Return how a worker is: healthy without a cause."""
     reasons = [{"instance": f"{name}-0", "cause": cause, "message": f"{name}-0 is {cause}"} for cause in causes]
     return data({**HEALTH.example, "worker_id": name, "healthy": not causes, "reasons": reasons, **given})
+
+
+HOW_MANY = """\
+WHAT                      NUMBER
+total                     2
+by source file            1
+by source api             1
+by deployment type local  2
+in force                  2
+shadowed                  0
+refused                   0
+without command           0
+auto start                2
+instances                 2
+"""
+
+
+def test_configurations_are_counted(api: Api, root: Path) -> None:
+    """A line for each count, those by kind for each kind; as JSON what the API says."""
+    api.serve("GET /worker-configs/stats/summary", data(SUMMARY.example))
+    shown = crewctl(root, "configs", "summary")
+
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, HOW_MANY, "")
+    assert json.loads(crewctl(root, "configs", "summary", "-o", "json").stdout) == SUMMARY.example
 
 
 @pytest.mark.parametrize(("causes", "code"), [((), 0), (("crashed", "heartbeat"), 3), (("unknown",), 4)])

@@ -46,7 +46,6 @@ def test_promtool_has_nothing_against_the_rules() -> None:
 def test_promtool_has_nothing_against_the_examples(name: str, tmp_path: Path) -> None:
     """Each with the files that it names."""
     shutil.copytree(SHIPPED, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "crewd-token").write_text("crw_x_y\n")
     (tmp_path / "crewd-ca.pem").touch()
 
     assert "2 rule files found" in told("promtool", "check", "config", str(tmp_path / name))

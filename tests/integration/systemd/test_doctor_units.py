@@ -138,6 +138,17 @@ def test_an_upgrade_is_found_in_supervisord_which_it_did_not_restart(box: Box) -
     assert new == (0, [])
 
 
+def test_what_does_not_start_with_the_machine_is_found(box: Box) -> None:
+    """Only the target can be enabled, and disabled."""
+    box.run("systemctl", "disable", "crewd.target")
+    disabled = doctor(box)
+    box.run("systemctl", "enable", "crewd.target")
+
+    assert told(disabled) == (0, {("note", "unit-disabled")})
+    assert disabled[1][0]["remedy"] == "systemctl enable crewd.target"
+    assert doctor(box) == (0, [])
+
+
 def test_what_another_user_may_change_is_not_made_root_s_program(box: Box) -> None:
     """Units are not installed for it; where somebody wrote such a unit, it is found."""
     theirs = "/home/alice/venv/bin"

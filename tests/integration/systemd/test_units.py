@@ -22,6 +22,15 @@ BACK = {
     "StartLimitIntervalUSec": "1min",
     "StartLimitBurst": "10",
 }
+WAITING = {
+    DAEMON: {"WatchdogUSec": "30s", "KillMode": "mixed", "TimeoutStopUSec": "30s"},
+    SUPERVISORD: {"WatchdogUSec": "5min", "KillMode": "mixed", "TimeoutStopUSec": "1min 30s"},
+}
+FIRST = {
+    DAEMON: {"local-fs.target", "nss-user-lookup.target", "crewd-apply.socket", SUPERVISORD},
+    SUPERVISORD: {"local-fs.target", "nss-user-lookup.target"},
+}
+"""What each is started after."""
 OUT_OF_MEMORY = {DAEMON: ("100", "stop"), SUPERVISORD: ("0", "continue")}
 """OOMScoreAdjust, which workers inherit, and OOMPolicy."""
 UNITS = (DAEMON, SUPERVISORD, "crewd-apply.socket", "crewd-apply@.service", "crewd.target")
@@ -102,6 +111,15 @@ def test_systemd_finds_nothing_to_say_of_the_units(box: Box) -> None:
 def test_what_fails_is_started_again_and_what_cannot_work_is_not(box: Box, unit: str) -> None:
     """After a second, ten times in a minute, but never on a configuration that is wrong."""
     assert {name: shown(box, unit, name) for name in BACK} == BACK
+
+
+@pytest.mark.parametrize("unit", WAITING)
+def test_what_stands_still_is_killed_and_what_stops_is_given_time(box: Box, unit: str) -> None:
+    """As the units are shipped: after everything that they read is there, before any drop-in of somebody's own."""
+    assert not box.path(f"/etc/systemd/system/{unit}.d/90-test.conf").exists()
+
+    assert {name: shown(box, unit, name) for name in WAITING[unit]} == WAITING[unit]
+    assert set(shown(box, unit, "After").split()) >= FIRST[unit]
 
 
 @pytest.mark.parametrize("unit", OUT_OF_MEMORY)

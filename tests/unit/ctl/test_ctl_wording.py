@@ -94,8 +94,20 @@ def test_why_tells_the_whole_story_in_sentences() -> None:
             "web-0 has ended, and no restart is wanted (EXITED).",
         ),
         (
-            {"process_state": "STOPPED", "standing": "stopped"},
+            {"process_state": "STOPPED", "standing": "stopped", "last_exit": KILLED | {"verdict": None}},
             "web-0 was stopped by an operator (STOPPED): it stays down until `start web-0`.",
+        ),
+        (
+            {"process_state": "STOPPED", "standing": "stopped", "last_exit": KILLED | {"verdict": "OperatorStop"}},
+            "web-0 was stopped by an operator (STOPPED): it stays down until `start web-0`.",
+        ),
+        (
+            {"process_state": "STOPPED", "standing": "stopped", "last_exit": KILLED | {"verdict": "StartLimitHit"}},
+            "web-0 was stopped, or reset, by an operator (STOPPED): it stays down until `start web-0`.",
+        ),
+        (
+            {"process_state": "STOPPED", "standing": "stopped", "last_exit": None},
+            "web-0 was stopped, or reset, by an operator (STOPPED): it stays down until `start web-0`.",
         ),
         ({"process_state": "STOPPED", "standing": "new"}, "web-0 was never started (STOPPED)."),
         ({"process_state": "STOPPED", "standing": "up"}, "web-0 is STOPPED; its last word is up."),

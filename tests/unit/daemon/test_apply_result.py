@@ -22,6 +22,21 @@ def test_the_answer_is_read() -> None:
     assert read == Applied("abc", changed=True, plan=plan, warnings=("mind the gap",), told=True)
 
 
+def test_what_the_engine_did_is_what_was_done() -> None:
+    """Where it undoes drift, of which the files know nothing, that is told, and was not kept."""
+    drift = {"table": "abc", "added": ["web-0", "web-1"], "changed": [], "restarted": ["web-2"], "removed": ["x"]}
+
+    read = read_result(0, json.dumps({**ANSWER, "engine": {**drift, "listeners": []}}).encode(), "")
+    assert isinstance(read, Applied)
+    assert read.plan == {
+        "added": ("web-0", "web-1"),
+        "changed": (),
+        "restarted": ("web-2",),
+        "removed": ("x",),
+        "kept": 1,
+    }
+
+
 def test_no_engine_was_told() -> None:
     """Where none runs."""
     read = read_result(0, json.dumps({**ANSWER, "engine": None}).encode(), "")

@@ -293,7 +293,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     ),
     "unit-stale": (healthy(units=(Unit("crewd.service", loaded=True, stale=True),)), "warning", "unit-stale"),
     "unit-disabled": (
-        healthy(units=(Unit("crewd.service", loaded=True, enabled="disabled"),)),
+        healthy(units=(Unit("crewd.target", loaded=True, enabled="disabled"),)),
         "note",
         "unit-disabled",
     ),

@@ -8,7 +8,9 @@ from pathlib import Path
 from crewd.doctor.facts import Unit
 from crewd.model.home import Home
 
-UNITS = ("crewd.service", "crewd-supervisord.service", "crewd-apply.socket")
+TARGET = "crewd.target"
+"""What starts with the machine, and the others with it: no other unit can be enabled."""
+UNITS = ("crewd.service", "crewd-supervisord.service", "crewd-apply.socket", TARGET)
 _ASKED = "Id,LoadState,ActiveState,Result,UnitFileState,TimeoutStopUSec,NeedDaemonReload,ExecStart"
 _PROGRAM = re.compile(r"\{ path=(\S+) ;")
 PATIENCE_SEC = 10.0
