@@ -2,8 +2,9 @@
 
 Rules:
 
-1. Every attempt is noted that was refused, whatever the status of that, that changes something, or that shows what only an operator or an admin may
-   see. What anybody who may read did read is not: a dashboard would leave room for nothing else.
+1. Every attempt is noted that was refused, whatever its status, that changes something, or that shows what only an
+   operator or an admin may see. What anybody who may read did read is not: a dashboard would leave room for nothing
+   else.
 2. An answer that goes on is noted when it begins; one that never comes, when whoever asked is given up.
 3. Of a request, what is kept is its method, its path without the query, and the user that it claims. Handlers
    say more in ``scope["state"]["details"]``, which a replayed answer has not.
