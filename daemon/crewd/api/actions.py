@@ -24,8 +24,6 @@ from crewd.reconcile.control import Done, Progress
 from crewd.reconcile.port import Verb
 
 NDJSON = "application/x-ndjson"
-TOLD_MOST = 20
-"""So many names of an order the audit is told."""
 ACCEPTED = 202
 MISSED_MOST = 5
 """So many instances stand in a message; all of them are in the details."""
@@ -59,7 +57,7 @@ class Actions:
         waiting, verb, principal = wait_sec(self._ports, order.wait), WORDS[order.action], request.state.principal
         if order.force and verb not in STOPPING:
             raise invalid(f"cannot {order.action} without grace: only stop and restart know graceful: false")
-        told = {"action": order.action, "names": order.names[:TOLD_MOST], "count": len(order.names)}
+        told = {"action": order.action, "names": order.names, "count": len(order.names)}
         request.state.details = {**told, "graceful": False} if order.force else told
         select_within(principal, self._ports.view, order.names)
         steps = self._ports.control.carry_out(verb, order.names, principal.name, waiting, force=order.force)

@@ -10,7 +10,8 @@ Rules:
    others are nobody; and so is whatever a page of another site, or somebody who speaks for others, may have sent.
    Where another interface is listened on, nobody is anybody by that.
 4. Over TCP only a Host that means this machine is answered: no web page gets in by a name of its own (DNS rebinding).
-5. Who shows wrong credentials too often is not listened to for a while, whatever they show.
+5. Who shows wrong credentials too often is not listened to for a while, whatever they show. Tokens that cannot be
+   judged yet are limited for themselves.
 """
 
 import hmac
@@ -41,6 +42,8 @@ from crewd.reconcile.tokens import digest_of, id_of
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FAILURES, FAILURES_SEC = 10, 60.0
 """So many wrong credentials a client may show within so long."""
+UNREAD, UNREAD_SEC = 30, 10.0
+"""And so many tokens before they were read: that is no mistake of the client's, and forgotten soon."""
 MACHINE = frozenset({0, os.geteuid()})
 """Who is admin because of who they are on this machine: root, and the user that crewd runs as."""
 _SHOW = "show a token (Authorization: Bearer crw_…), or sign the request"
@@ -96,6 +99,7 @@ class Admission:
         self._rulebook = rulebook
         self._runners = Runners(rulebook, ports.view.crew.running, ports.boot)
         self._failures = Limiter(FAILURES, FAILURES_SEC)
+        self._unread = Limiter(UNREAD, UNREAD_SEC)
         self._signatures = Signatures(ports.wall())
         self._said_of_clock = False
         self._bodies = SignedBodies()
@@ -135,7 +139,7 @@ class Admission:
         try:
             self._check_failures(limited)
             if isinstance(found, ShownToken):
-                return self._by_token(request, found)
+                return self._by_token(request, found, limited)
             return await self._by_signature(request, found, limited, whole)
         except Refused as refused:
             request.scope["state"]["details"] = _claimed(found, request.rules)
@@ -160,14 +164,12 @@ class Admission:
         uid = await caller.owner() if door.attributes and itself else None
         return limited_as(request.client) if uid is None else f"uid {uid}"
 
-    def _by_token(self, request: Request, found: ShownToken) -> Principal:
+    def _by_token(self, request: Request, found: ShownToken, limited: str) -> Principal:
         tokens = self._ports.tokens
         token_id = id_of(found.text)
         token = None if token_id is None else tokens.find(token_id)
         if token is None and token_id is not None and not tokens.loaded:
-            raise StoreError(
-                "cannot know the token: the tokens could not be read from the database yet", retryable=True
-            )
+            raise self._unknowable(limited)
         kept = digest_of("") if token is None else token.digest
         if not hmac.compare_digest(digest_of(found.text), kept) or token is None:
             raise unknown("there is no such token")
@@ -176,6 +178,14 @@ class Admission:
             request.scope["state"]["principal"] = Principal(name, How.TOKEN, source=request.source)
             raise unknown(f"the token {token.token_id} is {'expired' if token.revoked_at is None else 'revoked'}")
         return Principal(name, How.TOKEN, token.role, token.workers, source=request.source)
+
+    def _unknowable(self, limited: str) -> StoreError | Refused:
+        """Return the no to a token that may be right: the tokens were not read yet."""
+        why = "the tokens could not be read from the database yet"
+        if wait := self._unread.take(limited, self._ports.boot()):
+            seconds = math.ceil(wait)
+            return too_much(f"cannot let you in: {why}, try again in {seconds} s", seconds)
+        return StoreError(f"cannot know the token: {why}", retryable=True)
 
     async def _by_signature(self, request: Request, found: ShownSignature, limited: str, whole: Whole) -> Principal:
         signed, now = found.signed, self._ports.wall()

@@ -16,7 +16,7 @@ from crewd.api.envelope import JSON, success
 from crewd.api.parameters import IfMatch
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.scope import within
+from crewd.api.scope import can_be_a_name, within
 from crewd.model.access import Role
 from crewd.model.offer import DOCUMENT_BYTES, Fate
 from crewd.policy.access import covers
@@ -87,7 +87,7 @@ class ConfigurationHandlers:
 
     async def configuration(self, request: Request, worker_id: WorkerId) -> Response:
         """What is configured of one worker; of a clash, what was made over the API."""
-        within(request.state.principal, (worker_id,))
+        _check_name(request, worker_id)
         stored = await self._ports.configurations.find(worker_id)
         place = self._ports.view.supervision.wanted.places.get(worker_id)
         if stored is None and place is None:
@@ -109,7 +109,7 @@ class ConfigurationHandlers:
 
     async def change_configuration(self, request: Request, worker_id: WorkerId, if_match: IfMatch = None) -> Response:
         """Change what is given, and put it in force; null takes a member away (RFC 7396)."""
-        within(request.state.principal, (worker_id,))
+        _check_name(request, worker_id)
         patch = _document(await request.body())
         if patch.pop("worker_id", worker_id) != worker_id:
             raise _wrong("worker_id", "cannot be changed: make another worker, and delete this one")
@@ -120,7 +120,7 @@ class ConfigurationHandlers:
 
     async def delete_configuration(self, request: Request, worker_id: WorkerId, if_match: IfMatch = None) -> Response:
         """Stop the worker as any stop does, and forget what was configured."""
-        within(request.state.principal, (worker_id,))
+        _check_name(request, worker_id)
         request.state.details = {"worker_id": worker_id}
         change = await self._ports.configuring.remove(worker_id, _revisions(if_match))
         request.state.details = {"worker_id": worker_id, "revision": change.configuration.revision}
@@ -139,6 +139,13 @@ class ConfigurationHandlers:
         shown = Shown(change.configuration.worker_id, change.configuration)
         shape = {**self._shapes.shape(shown, _role(request)), "applied": applied_shape(change.applied)}
         return _answer(shape, status, headers, change.configuration.revision)
+
+
+def _check_name(request: Request, worker_id: str) -> None:
+    """Raise Refused where it is none that somebody may ask for, NoConfiguration where there can be none of it."""
+    within(request.state.principal, (worker_id,))
+    if not can_be_a_name(worker_id):
+        raise NoConfiguration(worker_id)
 
 
 def _with_id(schema: Mapping[str, Any]) -> dict[str, Any]:

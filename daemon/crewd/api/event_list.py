@@ -9,7 +9,7 @@ from typing import Any
 from crewd.api.events import Wanted, known_types, stored_event
 from crewd.api.ports import Ports
 from crewd.api.refusals import invalid
-from crewd.api.scope import select_covered, within_one
+from crewd.api.scope import can_be_a_name, select_covered, within_one
 from crewd.model.access import Principal
 from crewd.policy.access import covers
 from crewd.policy.accounting import worker_of
@@ -38,7 +38,7 @@ def wanted(ports: Ports, principal: Principal, names: Sequence[str], types: Sequ
     kinds = known_types(list(types))
     if not named and not principal.workers:
         return Wanted((), matcher(ports.view, ()), named=False, types=kinds)
-    literal = [name for name in names if gone and _LIKE_AN_INSTANCE.fullmatch(name)]
+    literal = [name for name in names if gone and can_be_a_name(name) and _LIKE_AN_INSTANCE.fullmatch(name)]
     for name in literal:
         within_one(principal, ports.view, name)
     others = [name for name in names if name not in literal or _meant(ports, name)]

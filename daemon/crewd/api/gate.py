@@ -4,7 +4,8 @@ Rules:
 
 1. Nothing is served that was not let in: also what does not exist is refused to whoever may not ask.
 2. The body is read here, whole, within BODY_BYTES and BODY_SEC. No answer needs it in pieces.
-3. Every error becomes an answer in the envelope. One that nobody expected is logged; the client is told no more.
+3. Who was let in is marked (``let_in`` in the scope's state): the status alone does not tell it.
+4. Every error becomes an answer in the envelope. One that nobody expected is logged; the client is told no more.
 """
 
 import asyncio
@@ -56,11 +57,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deal with one request."""
         state = scope["state"]
-        state["principal"] = ANONYMOUS
+        state["principal"], state["let_in"] = ANONYMOUS, False
         access = state["access"] = self._access(scope["method"], scope["path"])
         body, answer = _Body(scope, receive), _Answer(send)
         try:
             principal = await self._admit(scope, access, body.whole)
+            state["let_in"] = True
             if access is Access.ANYONE:
                 body.read = b""  # nobody looks at it, so nobody waits for it
             await self._let_in(scope, body, answer, principal)

@@ -2,8 +2,9 @@
 
 Rules:
 
-1. Every attempt is noted that was refused, that changes something, or that shows what only an operator or an admin may
-   see. What anybody who may read did read is not: a dashboard would leave room for nothing else.
+1. Every attempt is noted that was refused, whatever its status, that changes something, or that shows what only an
+   operator or an admin may see. What anybody who may read did read is not: a dashboard would leave room for nothing
+   else.
 2. An answer that goes on is noted when it begins; one that never comes, when whoever asked is given up.
 3. Of a request, what is kept is its method, its path without the query, and the user that it claims. Handlers
    say more in ``scope["state"]["details"]``, which a replayed answer has not.
@@ -27,6 +28,7 @@ CLAIM = b"x-crewd-user"
 """The header that names the user; it goes before what the body says."""
 NO_BYTES = 64 * 1024
 NOT_GRANTED = frozenset({401, 403, 429})
+"""Refusals also of somebody whom the gate let in: by a handler, or for there is too much."""
 UNANSWERED = "UNANSWERED"
 """The result where nobody waited for the answer, or the daemon ended before it."""
 _ERROR = 400
@@ -58,10 +60,10 @@ class Noted:
             attempt.end()
 
     def _note(self, scope: Scope, status: int, result: str, claimed: str | None) -> None:
-        granted = status not in NOT_GRANTED
+        state = cast("Mapping[str, Any]", scope["state"])
+        granted = state.get("let_in", False) and status not in NOT_GRANTED
         if granted and self._is_quiet(scope):
             return
-        state = cast("Mapping[str, Any]", scope["state"])
         principal = cast("Principal", state.get("principal", ANONYMOUS))
         self._noting.note(
             Entry(

@@ -95,7 +95,7 @@ class ReportHandlers:
             chosen = instance
         else:
             raise UnknownNames((instance if name in view.workers() else name,))
-        if not may_report(request.state.principal, worker_of(chosen), view):
+        if not may_report(request.state.principal, worker_of(chosen)):
             who = request.state.principal.name
             raise Refused(Refusal(403, "AUTH_002", f"cannot let {who} report for {chosen}: it is another's worker"))
         return chosen

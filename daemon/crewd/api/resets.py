@@ -24,7 +24,7 @@ from crewd.api.event_list import before, span
 from crewd.api.parameters import Moment, RowCursor, Wait
 from crewd.api.ports import Ports
 from crewd.api.refusals import too_much
-from crewd.api.scope import within
+from crewd.api.scope import can_be_a_name, within
 from crewd.model.access import Principal
 from crewd.policy.access import covers
 from crewd.policy.rate import Limiter
@@ -86,8 +86,10 @@ class Resets:
     def _covered(self, principal: Principal, names: Sequence[str]) -> tuple[str, ...] | None:
         """Return of which workers restarts are shown, None: of all; to who is limited to some, of these alone."""
         within(principal, names)
-        if names or not principal.workers:
-            return tuple(names) or None
+        if names:
+            return tuple(filter(can_be_a_name, names))
+        if not principal.workers:
+            return None
         return tuple(name for name in self._ports.view.workers() if covers(principal, name))
 
     async def _reset(self, request: Request, named: str | None, body: Claims, wait: str | None) -> Response:

@@ -4,6 +4,7 @@ Rules:
 
 1. What names a worker that is not covered is refused, whether there is one of that name or not.
 2. Lists leave out what is not covered; a name that leaves nothing in one is refused.
+3. What can be no name is the name of nothing, and no database is asked for it.
 """
 
 from collections.abc import Iterable
@@ -30,6 +31,11 @@ def within_one(principal: Principal, view: View, name: str) -> None:
     """Raise Refused where ``name``, of a worker or an instance, is none that somebody may ask for."""
     if principal.workers:
         within(principal, (_worker_of(view, name),))
+
+
+def can_be_a_name(text: str) -> bool:
+    """Return whether there may be, or may have been, a worker or an instance of that name."""
+    return text.isascii() and text.isprintable()
 
 
 def select_within(principal: Principal, view: View, names: Iterable[str]) -> tuple[str, ...]:

@@ -4,14 +4,13 @@ Rules:
 
 1. Supervision does not depend on it. What keeps it from listening is said loudly, and tried again every AGAIN_SEC.
 2. Neither listener depends on the other: where a port is taken, the Unix socket serves, and its ``/readyz`` says why.
+   It says so until there is all that it takes to serve, a certificate that can be used, too.
 3. Beyond the loopback interface there is no TCP without TLS: the configuration says so, and this holds it.
 """
 
 import asyncio
 import importlib
-import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -25,9 +24,9 @@ from crewd.model.access import Tls
 
 if TYPE_CHECKING:
     from crewd.api.app import Application
+    from crewd.api.tls import Certificates
 
 AGAIN_SEC = 10.0
-Bound = Callable[[str], AbstractContextManager[socket.socket]]
 
 _log: Any = structlog.get_logger("crewd")
 
@@ -59,9 +58,9 @@ class Server:
         self._ending = Ending()
         self._app = Application(self._ports, self._rulebook, self._ending, self.troubles)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep(self._socket_path, unix_socket, self._serve_unix))
+            tasks.create_task(self._keep(self._socket_path, self._serve_unix))
             if self._listen:
-                tasks.create_task(self._keep(self._listen, tcp_socket, self._serve_tcp))
+                tasks.create_task(self._keep(self._listen, self._serve_tcp))
 
     def changed(self) -> None:
         """The configuration in force is about to be another one: look at it in the next turn of the event loop."""
@@ -83,44 +82,61 @@ class Server:
         except TargetError as error:
             _log.error("cannot let others in, or keep them out", why=str(error))
 
-    async def _keep(self, where: str, bound: Bound, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
+    async def _keep(self, where: str, serve: Callable[[], Awaitable[None]]) -> None:
         """Listen there and serve; where that cannot be, say so once, and try again."""
         while True:
             try:
-                with bound(where) as listening:
-                    self._troubles.pop(where, None)
-                    _log.info("listening", on=where)
-                    await serve(listening)
+                await serve()
             except TargetError as error:
-                if str(error) != self._troubles.get(where):
-                    _log.error("cannot listen; trying again", why=str(error))
-                self._troubles[where] = str(error)
+                self._troubled(where, str(error))
+            except OSError as cause:  # of whatever else: it must not end the other listener
+                self._troubled(where, f"cannot listen on {where}: {cause.strerror or cause}")
             await asyncio.sleep(self._again_sec)
 
-    async def _serve_unix(self, listening: socket.socket) -> None:
+    def _troubled(self, where: str, why: str) -> None:
+        if why != self._troubles.get(where):
+            _log.error("cannot listen; trying again", why=why)
+        self._troubles[where] = why
+
+    def _well(self, where: str) -> None:
+        self._troubles.pop(where, None)
+        _log.info("listening", on=where)
+
+    async def _serve_unix(self) -> None:
         from crewd.api.admission import UNIX  # noqa: PLC0415 - see _load
         from crewd.api.listener import Listener  # noqa: PLC0415
 
-        self._bound = True
-        try:
-            await self._open_or_close()
-            await Listener(self._app.behind(UNIX), self._ending.asked.set).serve_for_ever(listening)
-        finally:
-            self._bound = False
+        with unix_socket(self._socket_path) as listening:
+            self._well(self._socket_path)
+            self._bound = True
+            try:
+                await self._open_or_close()
+                await Listener(self._app.behind(UNIX), self._ending.asked.set).serve_for_ever(listening)
+            finally:
+                self._bound = False
 
-    async def _serve_tcp(self, listening: socket.socket) -> None:
+    async def _serve_tcp(self) -> None:
         from crewd.api.admission import HOSTS, Door  # noqa: PLC0415 - see _load
         from crewd.api.listener import Listener  # noqa: PLC0415
-        from crewd.api.tls import Certificates  # noqa: PLC0415
 
         within = within_machine(self._listen)
         if not within and self._tls is None:
             raise TargetError(f"cannot listen on {self._listen}: it can be reached from elsewhere, and there is no TLS")
-        certificates = None if self._tls is None else Certificates(self._tls, self._ports.configured)
-        if certificates is not None:
-            await certificates.context()
+        certificates = await self._certificates()
         app = self._app.behind(Door(HOSTS | {tcp_host(self._listen).lower()}, attributes=within))
-        await Listener(app, self._ending.asked.set, certificates).serve_for_ever(listening)
+        with tcp_socket(self._listen) as listening:
+            self._well(self._listen)
+            await Listener(app, self._ending.asked.set, certificates).serve_for_ever(listening)
+
+    async def _certificates(self) -> "Certificates | None":
+        """Return what TLS is spoken with, None: it is not; raises TargetError where that cannot be used."""
+        from crewd.api.tls import Certificates  # noqa: PLC0415 - see _load
+
+        if self._tls is None:
+            return None
+        certificates = Certificates(self._tls, self._ports.configured)
+        await certificates.context()
+        return certificates
 
 
 def _load() -> None:

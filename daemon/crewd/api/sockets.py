@@ -34,17 +34,15 @@ def unix_socket(path: str) -> Generator[socket.socket]:
     if len(os.fsencode(path + ASIDE)) > SOCKET_PATH_MOST:
         most = SOCKET_PATH_MOST - len(ASIDE)
         raise TargetError(f"cannot listen on {path}: the path of a socket has at most {most} bytes here")
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        identity = _put_in_place(listening, path)
-        try:
-            yield listening
-        finally:
-            _take_away(path, identity)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            identity = _put_in_place(listening, path)
+            try:
+                yield listening
+            finally:
+                _take_away(path, identity)
     except OSError as cause:
         raise TargetError(f"cannot listen on {path}: {cause.strerror or cause}") from None
-    finally:
-        listening.close()
 
 
 def _put_in_place(listening: socket.socket, path: str) -> tuple[int, int]:
@@ -119,16 +117,16 @@ def within_machine(listen: str) -> bool:
 def tcp_socket(listen: str) -> Generator[socket.socket]:
     """Listen on ``host:port`` for the time of the block; raises TargetError."""
     family, address = _address(listen)
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
             listening.listen(BACKLOG)
-        except OSError as cause:
-            why = "something else listens there" if cause.errno == errno.EADDRINUSE else cause.strerror
-            raise TargetError(f"cannot listen on {listen}: {why}", retryable=True) from None
-        listening.setblocking(False)
-        yield listening
+            listening.setblocking(False)
+            yield listening
+    except OSError as cause:
+        why = "something else listens there" if cause.errno == errno.EADDRINUSE else cause.strerror or cause
+        raise TargetError(f"cannot listen on {listen}: {why}", retryable=True) from None
 
 
 def _address(listen: str) -> tuple[socket.AddressFamily, tuple[str, int]]:

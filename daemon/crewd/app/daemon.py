@@ -160,7 +160,7 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     last = _owned(memory.recall() or Wanted(), around.owner)
     loop = Loop(world, lambda: asyncio.to_thread(_wanted, path, home, around.owner), service.beat_sec, last, remember)
     _listen_to_signals(loop)
-    view = _view(loop, world, store, Self.owning(home.engine).uid)
+    view = _view(loop, world, store)
     control = Control(loop, view, world.engine)
     reports = SqlReports(store)
     reporting = Reporting(view, reports, clock, boottime)
@@ -231,7 +231,7 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _view(loop: Loop, world: World, store: Store, supervisord_uid: int) -> View:
+def _view(loop: Loop, world: World, store: Store) -> View:
     """Return all that is shown, the recorder included."""
     supervision, totals = loop.supervision, Totals()
 
@@ -243,7 +243,7 @@ def _view(loop: Loop, world: World, store: Store, supervisord_uid: int) -> View:
         return None if spec is None else Retention(spec.daemon.retention_sec, spec.daemon.retention_bytes)
 
     recorder = Recorder(world.journal, store, world.engine, world.clock, totals, may_tell=may_tell, retention=retention)
-    return View(loop.crew, supervision, loop.applies, totals, recorder, supervisord_uid=supervisord_uid)
+    return View(loop.crew, supervision, loop.applies, totals, recorder)
 
 
 def _audit_retention(view: View) -> Retention | None:

@@ -11,6 +11,8 @@ from crewd.ctl.session import Session
 from crewd.wording import Members, moment, plain
 
 PATH = "/audit"
+LISTED_MOST = 20
+"""So many items of a list stand in the table; JSON has all."""
 HEAD = ("AT", "WHO", "HOW", "FROM", "WHAT", "RESULT")
 
 
@@ -58,7 +60,10 @@ def _row(one: Members) -> tuple[str, ...]:
 
 
 def _value(value: object) -> str:
-    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    items = cast("list[object]", value)
+    return ",".join(map(str, items[:LISTED_MOST])) + (",…" if len(items) > LISTED_MOST else "")
 
 
 def _doubts(page: Members) -> str:

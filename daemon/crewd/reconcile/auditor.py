@@ -13,7 +13,7 @@ Rules:
 1. Nobody waits for the database to take note.
 2. The queue is bounded in entries and in bytes: what an attacker sends is not kept in memory without end.
 3. Refusals by the thousand are counted (``floods``).
-4. No entry holds a secret, a control character, or more than a few KiB, whatever the request was.
+4. No entry holds a secret, a control character, or more than DETAILS_MOST, whatever the request was.
 """
 
 import asyncio
@@ -38,7 +38,10 @@ WAITING_MOST = 20_000
 WAITING_BYTES_MOST = 16 * 1024 * 1024
 BATCH_MOST = 500
 TEXT_MOST = 500
-DETAILS_MOST = 4096
+DETAILS_MOST = 128 * 1024
+"""Of the details as JSON: a thousand names of workers fit."""
+LISTED_MOST = 20
+"""So many items of a list stand in the line of the log, where the entry has a place with all of them."""
 ENTRY_BYTES = 1000
 """What an entry takes in memory besides its texts, about."""
 AGAIN_SEC = 0.5
@@ -217,9 +220,13 @@ def _tell(entry: Entry, *, stored: bool) -> None:
         granted=entry.granted,
         status=entry.status,
         result=entry.result,
-        details=json.dumps(entry.details) if entry.details else None,
+        details=json.dumps(_shortened(entry.details) if stored else entry.details) if entry.details else None,
         lost=None if stored else True,
     )
+
+
+def _shortened(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value[:LISTED_MOST] if isinstance(value, list) else value for key, value in details.items()}
 
 
 def _bounded(entry: Entry) -> Entry:

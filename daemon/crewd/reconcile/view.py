@@ -6,7 +6,6 @@ Rules:
 2. A configuration is that which is in force, never what the file says by now.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,8 +46,6 @@ class View:
     backlog: Backlog = field(default_factory=Backlog)
     """Of the audit."""
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
-    supervisord_uid: int = field(default_factory=os.geteuid)
-    """Who a worker without ``user`` runs as."""
 
     @property
     def spec(self) -> CrewSpec | None:

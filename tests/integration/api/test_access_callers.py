@@ -160,6 +160,24 @@ async def test_who_runs_a_worker_is_told_by_the_configuration_and_by_the_process
         sleeper.wait()
 
 
+async def test_a_worker_that_became_somebody_else_reports(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its configuration names no user: whom its process belongs to counts; for that worker alone."""
+    monkeypatch.setattr("crewd.api.runners.owners", lambda _running: {NOBODY: frozenset({"web"})})
+    async with listening(Crewd(open_path, access=DaemonSpec(roles=Roles({"root": Role.VIEWER})))) as crewd:
+        await open_way(Path(crewd.path))
+        targets = ("web-0/heartbeat", "web-0/logs", "mail-0/heartbeat")
+        body = b'{"message": "x"}'
+        json = (("Content-Type", "application/json"),)
+        asked = [
+            Asked("POST", f"/api/v1/workers/{target}", json, body if target.endswith("logs") else b"{}")
+            for target in targets
+        ]
+        own, written, other = await ask_as(Who(NOBODY), crewd.path, asked)
+
+        assert (own.status, written.status) == (200, 200)
+        assert (other.status, other.code) == (403, "AUTH_002")
+
+
 # The rules
 
 

@@ -11,11 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from crewd.api import gate, protocol, seats
-from crewd.api.admission import FAILURES, FAILURES_SEC
+from crewd.api.admission import FAILURES, FAILURES_SEC, UNREAD, UNREAD_SEC
 from crewd.api.signed_bodies import AT_ONCE, OF_ONE
 from crewd.model.access import HmacKey, Role, Roles
 from crewd.model.spec import DaemonSpec
 from crewd.policy.signing import AHEAD_SEC, WINDOW_SEC, Question, sign
+from crewd.reconcile.floods import EACH_MOST
 from crewd.reconcile.tokens import Token, digest_of, minted
 from harness.api import Answer, Crewd, exchange, running, until
 from harness.ports import free_port
@@ -138,6 +139,25 @@ async def test_tokens_that_could_not_be_read_yet_are_said(tmp_path: Path) -> Non
         assert {(one.status, one.code) for one in away} == {(503, "STORE_001")}
         assert back.status == 200
         assert (await ask(crewd, **shown)).status == 200
+
+
+async def test_tokens_that_could_not_be_read_yet_are_no_flood(tmp_path: Path) -> None:
+    """Nobody was let in, so the audit sums them up; and one client asks so often, others as before."""
+    crewd = Crewd(tmp_path, listen=f"127.0.0.1:{free_port()}")
+    crewd.tokens.trouble = "it is away"
+    async with running(crewd):
+        await until(lambda: not crewd.server.troubles())
+        many = [await ask(crewd, **WRONG) for _ in range(UNREAD + 1)]
+        unshown = await ask(crewd)
+        crewd.clock.advance(UNREAD_SEC + 1)
+        later = await ask(crewd, **WRONG)
+        await crewd.auditor.settled(PATIENCE_SEC)
+
+        assert [one.status for one in many] == [503] * UNREAD + [429]
+        assert 0 < int(many[-1].headers["retry-after"]) <= UNREAD_SEC
+        assert (unshown.status, later.status) == (200, 503)
+        assert not any(one.granted for one in crewd.audit.stored)
+        assert len(crewd.audit.stored) == EACH_MOST
 
 
 def keyed(root: Path) -> dict[str, object]:

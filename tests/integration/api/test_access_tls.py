@@ -10,6 +10,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from crewd.api import protocol, tls
 from crewd.api.tls import context_of
@@ -254,6 +255,27 @@ async def test_without_a_certificate_nothing_is_listened_on(crewd: Crewd) -> Non
         await until(lambda: not crewd.server.troubles())
 
         assert answers(crewd)
+
+
+async def test_a_certificate_that_cannot_be_used_is_said_once(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is tried again; and until it can be used, nobody is told that it is listened there."""
+    crewd.server._tls = Tls("/no/such/certificate", "/no/such/key")
+    configure(crewd, tls=crewd.server._tls)
+    tried: list[tuple[str, ...]] = []
+
+    def counted(one: Tls) -> ssl.SSLContext:
+        tried.append(crewd.server.troubles())
+        return context_of(one)
+
+    monkeypatch.setattr(tls, "context_of", counted)
+    with capture_logs() as logs:
+        async with running(crewd):
+            await until(lambda: len(tried) > 3)
+    told = [line for line in logs if line.get("on") == crewd.listen]
+    said = [line for line in logs if line["event"] == "cannot listen; trying again"]
+
+    assert all(tried[1:])
+    assert (told, len(said)) == ([], 1)
 
 
 async def test_beyond_the_machine_there_is_nothing_without_tls(tmp_path: Path) -> None:

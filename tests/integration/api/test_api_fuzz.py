@@ -26,7 +26,19 @@ FUZZ = settings(
 )
 JUNK = st.binary(max_size=300)
 BATCH = "/api/v1/workers/batch"
-PATHS = ("/api/v1/workers", BATCH, "/api/v1/workers/web/start", "/api/v1/events", "/api/v1/worker-configs")
+PATHS = (
+    "/api/v1/workers",
+    BATCH,
+    "/api/v1/workers/web/start",
+    "/api/v1/events",
+    "/api/v1/worker-configs",
+    "/restart",
+    "/api/v1/workers/web/reset",
+    "/api/v1/tokens",
+    "/api/v1/workers/web/heartbeat",
+    "/api/v1/workers/web/logs",
+)
+CONFIGURATION = "/api/v1/worker-configs/web"
 METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"HEAD", b"TRACE", b"CONNECT", b"get", b"\x00")
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -148,6 +160,18 @@ def test_bodies_are_answered(daemon: Daemon, path: str, body: bytes) -> None:
     status = check(sent(daemon, request(b"POST", path.encode(), b"", body)))
 
     assert path != BATCH or status in REFUSED
+
+
+@FUZZ
+@given(body=st.one_of(JUNK, VALUES.map(lambda value: json.dumps(value).encode())))
+@example(body=b"[" * 200_000)
+@example(body=b'{"command":["\\ud800"]}')
+@example(body=b'{"command":["\\u0000"]}')
+def test_changes_of_a_configuration_are_answered(daemon: Daemon, body: bytes) -> None:
+    """Of one that is the file's: each is refused."""
+    headers = b"If-Match: *\r\n"
+
+    assert check(sent(daemon, request(b"PATCH", CONFIGURATION.encode(), headers, body))) in REFUSED
 
 
 @FUZZ

@@ -252,7 +252,7 @@ async def test_too_much_is_told_when_to_come_again(crewd: Crewd) -> None:
 async def test_nobody_reports_for_another(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may come in at all is asked whose it is."""
     async with running(crewd):
-        monkeypatch.setattr("crewd.api.reports.may_report", lambda principal, worker, _: principal and worker == "web")
+        monkeypatch.setattr("crewd.api.reports.may_report", lambda principal, worker: principal and worker == "web")
         own = await crewd.post("/workers/web-0/heartbeat")
         another = await crewd.post("/workers/mail/heartbeat")
         written = await crewd.post("/workers/mail/logs", {"message": "a"})

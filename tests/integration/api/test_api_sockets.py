@@ -1,16 +1,18 @@
 """The API's sockets: who gets in, what is served where, and how it begins and ends."""
 
 import asyncio
+import errno
 import os
 import socket
 import stat
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crewd.api import gate, protocol, streaming
+from crewd.api import gate, protocol, server, streaming
 from crewd.api.sockets import tcp_socket, unix_socket
 from crewd.errors import TargetError
 from crewd.supervisord import output
@@ -176,6 +178,44 @@ async def test_a_port_that_is_taken_is_said_and_tried_again(tcp: Crewd) -> None:
             taken.close()
             await until(lambda: not tcp.server.troubles())
             assert (await tcp.ask("GET", "/readyz")).status == 200
+
+
+class NoIpv6(socket.socket):
+    """A socket of a machine without IPv6."""
+
+    def __init__(self, family: int = -1, *more: Any, **named: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        super().__init__(family, *more, **named)
+
+
+async def test_where_there_is_no_ipv6_the_unix_socket_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says why nothing listens there."""
+    crewd = Crewd(tmp_path, listen="[::1]:3000")
+    monkeypatch.setattr(socket, "socket", NoIpv6)
+    async with running(crewd):
+        await until(crewd.server.troubles)
+
+        [why] = (await crewd.ask("GET", "/readyz")).json["reasons"]
+        assert why == "cannot listen on [::1]:3000: Address family not supported by protocol"
+        assert not crewd.serving.done()
+
+
+async def test_no_error_of_one_listener_ends_the_other(tcp: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever kind of error it is: it is said, and tried again."""
+
+    def fail(_listen: str) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(server, "tcp_socket", fail)
+    async with running(tcp):
+        await until(tcp.server.troubles)
+        [why] = (await tcp.ask("GET", "/readyz")).json["reasons"]
+        monkeypatch.undo()
+        await until(lambda: not tcp.server.troubles())
+
+        assert why == f"cannot listen on {tcp.listen}: Too many open files"
+        assert (await ask_tcp(tcp, "/healthz")).status == 200
 
 
 # The limits

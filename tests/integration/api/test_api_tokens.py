@@ -183,6 +183,21 @@ async def test_without_a_database_a_token_can_be_revoked_but_not_made(crewd: Cre
 # The audit
 
 
+async def test_the_audit_has_every_name_of_a_batch(tmp_path: Path) -> None:
+    """So that it can be asked who stopped the last of a thousand."""
+    names = [f"w{number:04}" for number in range(1000)]
+    crewd = Crewd(tmp_path, instances=tuple(f"{name}-0" for name in names))
+    async with running(crewd):
+        calls = crewd.engine.calls
+        done = (await crewd.post("/workers/batch", {"action": "stop", "worker_ids": names})).data
+        [stop] = await entries(crewd)
+
+        assert [one["worker_id"] for one in done["workers"]] == names
+        assert all(one["changed"] for one in done["results"])
+        assert stop["details"] == {"action": "stop", "names": names, "count": 1000}
+        assert crewd.engine.calls == calls + 1
+
+
 async def test_the_audit_tells_who_did_what(crewd: Crewd) -> None:
     """At once, with what it was about; what everybody may read is not in it, reading the audit is."""
     async with running(crewd):

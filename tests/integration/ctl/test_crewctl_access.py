@@ -174,6 +174,18 @@ def test_a_revocation_that_is_not_stored_is_said(api: Api, root: Path) -> None:
     assert ran.stderr.startswith("a lets nobody in now, but the database is away: ")
 
 
+def test_many_names_are_cut_in_the_table(api: Api, root: Path) -> None:
+    """JSON has all of them."""
+    names = [f"w{number}" for number in range(1000)]
+    api.serve("GET /audit", page(entry(details={"names": names, "count": 1000})))
+    shown, told = crewctl(root, "audit"), crewctl(root, "audit", "-o", "json")
+
+    assert "names=w0,w1,w2," in shown.stdout
+    assert ",w19,… count=1000" in shown.stdout
+    assert "w20" not in shown.stdout
+    assert "w999" in told.stdout
+
+
 def test_the_audit_is_a_table(api: Api, root: Path) -> None:
     """Who, by what, from where, for what; a claim is told as one; nothing in it can be a command to a terminal."""
     refused = entry(granted=False, status=403, result="AUTH_002", principal="uid 7\x1b[2J", claimed="alice", how="peer")

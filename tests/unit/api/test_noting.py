@@ -59,7 +59,7 @@ class Rig:
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "state": {"principal": WHO},
+            "state": {"principal": WHO, "let_in": True},
             **changes,
         }
         waiting = list(parts or (b"",))
@@ -102,6 +102,17 @@ async def test_whatever_is_refused_is_noted(what: str, status: int, code: str) -
     [entry] = await rig.ask(what)
 
     assert (entry.granted, entry.status, entry.result) == (False, status, code)
+
+
+@pytest.mark.parametrize("what", ["GET /view", "POST /beat", "POST /act"])
+@pytest.mark.parametrize("status", [0, 413, 422, 500, 503])
+async def test_who_was_not_let_in_was_refused_whatever_the_status(what: str, status: int) -> None:
+    """Tokens that could not be read, a body of an unproved signature that is too large: nothing was granted."""
+    rig = Rig()
+    rig.status = status
+    [entry] = await rig.ask(what, state={"let_in": False})
+
+    assert (entry.granted, entry.status) == (False, status)
 
 
 async def test_what_failed_was_granted() -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from crewd.model.access import How
 from crewd.reconcile import auditor as module
 from crewd.reconcile.auditing import Entry
-from crewd.reconcile.auditor import AGAIN_MOST_SEC, DETAILS_MOST, PRUNE_SEC, TEXT_MOST, Auditor
+from crewd.reconcile.auditor import AGAIN_MOST_SEC, DETAILS_MOST, LISTED_MOST, PRUNE_SEC, TEXT_MOST, Auditor
 from crewd.reconcile.floods import ALL_MOST, EACH_MOST, REPEATED, SOURCES_MOST, SPAN_SEC, Floods
 from crewd.reconcile.storage import Retention
 from crewd.reconcile.tokens import minted
@@ -229,7 +229,7 @@ async def test_nothing_that_is_noted_holds_a_secret_or_a_control_character() -> 
 async def test_nothing_that_is_noted_is_large() -> None:
     """Whatever a request had in it."""
     rig = Rig()
-    details: dict[str, Any] = {"names": ["w" * 100] * 1000}
+    details: dict[str, Any] = {"names": ["w" * 400] * 1000}
     async with rig.running():
         rig.auditor.note(replace(GRANTED, what="/" * 60_000, details=details))
         await rig.settle()
@@ -238,6 +238,24 @@ async def test_nothing_that_is_noted_is_large() -> None:
     assert len(stored.what) <= TEXT_MOST + 1
     assert list(stored.details) == ["cut"]
     assert stored.details["cut"] > DETAILS_MOST
+
+
+async def test_all_names_are_stored_and_the_log_has_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there is room for the entry: one that is in the log alone is whole there."""
+    rig = Rig()
+    names = [f"worker-{number:04}" + "w" * 80 for number in range(1000)]
+    with capture_logs() as logs:
+        async with rig.running():
+            rig.auditor.note(replace(GRANTED, details={"names": names, "count": 1000}))
+            await rig.settle()
+            monkeypatch.setattr(module, "WAITING_MOST", 0)
+            rig.auditor.note(replace(GRANTED, details={"names": names, "count": 1000}))
+    told = [line for line in logs if line["event"] == "audit"]
+
+    assert rig.audit.stored[0].details == {"names": names, "count": 1000}
+    assert json.loads(told[0]["details"]) == {"names": names[:LISTED_MOST], "count": 1000}
+    assert told[-1]["lost"]
+    assert json.loads(told[-1]["details"]) == {"names": names, "count": 1000}
 
 
 async def test_old_entries_are_pruned_by_the_retention_in_force() -> None:
