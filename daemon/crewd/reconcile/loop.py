@@ -366,7 +366,9 @@ class Loop:
         lines = dict(zip((event.sequence for event in batch.events), batch.lines, strict=True))
         losses: list[Action] = []
         for before, event in self.crew.observe(batch):
-            if not batch.history:
+            if batch.history:
+                self.bulletin.missed()
+            else:
                 self.bulletin.publish(News(batch.generation, event, lines[event.sequence]))
             if isinstance(event.fact, GenerationEnded):
                 self._said_goodbye.set()
