@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from crewd.api import event_stream
 from crewd.api.event_list import wanted
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.handlers import EVENTS_MOST
+from crewd.model.accounts import Key, Total
+from crewd.policy.restart import Ending
 from crewd.reconcile.bulletin import WAITING_MOST
 from crewd.reconcile.output import Line, Stream
 from crewd.reconcile.port import ApplyFailed, ApplyRefused, Position
@@ -68,6 +71,19 @@ async def test_a_worker_and_an_instance_have_a_status(crewd: Crewd) -> None:
         assert [each["instance"] for each in whole["instances"]] == ["web-0", "web-1"]
         assert [each["instance"] for each in one["instances"]] == ["web-1"]
         assert (await crewd.get("/workers/web%2F..%2F/status")).status == 404
+
+
+async def test_an_end_that_was_asked_for_is_no_error(crewd: Crewd) -> None:
+    """Whatever the worker made of it; what was counted before that was told apart stays."""
+    crewd.store.database.totals[Key(Total.EXITS, "web", "Signal")] = 3.0
+    async with running(crewd):
+        crewd.supervisord.crash("web-1", code=7)
+        killed = crewd.supervisord._exited("web-0", Ending(signal=9, ran_sec=1.0))
+        crewd.supervisord._append(replace(killed, commanded=True))
+        await crewd.settle()
+        await until(lambda: not crewd.view.lag())
+
+        assert (await crewd.get("/workers/web/status")).data["error_count"] == 4
 
 
 async def test_why_is_the_engine_s_own_answer(crewd: Crewd) -> None:
