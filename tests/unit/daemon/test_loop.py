@@ -311,6 +311,30 @@ async def test_one_that_hangs_is_noticed() -> None:
         assert not rig.loop.crew.stale
 
 
+async def test_nothing_waits_until_the_configuration_is_remembered() -> None:
+    """But the configuration itself: it takes effect when the next daemon would know it, too."""
+    remembered, disk = list[Wanted](), asyncio.Event()
+
+    async def remember(wanted: Wanted) -> None:
+        remembered.append(wanted)
+        await disk.wait()
+
+    async with running(Rig()) as rig:
+        rig.loop._remember = remember
+        rig.wanted = Wanted(on_shutdown=OnShutdown.KEEP)
+        rig.loop.hangup()
+        await rig.settle()
+        rig.supervisord.crash("web-0", code=3)
+        await rig.settle()
+        assert remembered == [rig.wanted]
+        assert rig.loop.crew.status("web-0") is Status.CRASHED
+        assert rig.loop.supervision.wanted.on_shutdown is not OnShutdown.KEEP
+
+        disk.set()
+        await rig.settle()
+        assert rig.loop.supervision.wanted.on_shutdown is OnShutdown.KEEP
+
+
 async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
     """Should the follower ever miss its wake-up, it is for a minute, not for ever."""
     async with running(Rig()) as rig:
