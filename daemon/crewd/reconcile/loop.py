@@ -100,6 +100,7 @@ class Loop:
         beat_sec: float | None = None,
         last: Wanted | None = None,
         remember: Callable[[Wanted], Awaitable[object]] | None = None,
+        *,
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         self.crew = Crew()
