@@ -161,10 +161,10 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
 
     last = _owned(memory.recall() or Wanted(), around.owner)
 
-    def read() -> Awaitable[Wanted | None]:
+    def read_wanted() -> Awaitable[Wanted | None]:
         return asyncio.to_thread(_wanted, path, home, around.owner)
 
-    loop = Loop(world, read, service.beat_sec, last, remember, changed=changed)
+    loop = Loop(world, read_wanted, service.beat_sec, last, remember, changed=changed)
     _listen_to_signals(loop)
     view = _view(loop, world, store, Self.owning(home.engine).uid)
     control = Control(loop, view, world.engine)
