@@ -164,7 +164,7 @@ class Crewd:
         self.applier.before = self._ruled
         journal, service = FakeJournal(self.supervisord), FakeService()
         world = World(self.engine, self.launcher, journal, self.applier, FakeReaper(), service, self.clock)
-        self.loop = Loop(world, self._read, remember=lambda _wanted: self.server.changed())
+        self.loop = Loop(world, self._read, changed=lambda: self.server.changed())  # noqa: PLW0108 - it is made later
         self.configuring = Configuring(
             self.configurations,
             self.renderer,

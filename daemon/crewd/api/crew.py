@@ -125,13 +125,16 @@ class CrewShapes:
         return worker_status([self._instances.kept(name).status for name in instances])
 
     def error_count(self, worker_id: str) -> int | None:
-        """Return the ends of a worker's instances that were failures, ever; None while the database has not told."""
+        """Return the ends of a worker's instances that were failures, ever; None while the database has not told.
+
+        Those that were asked for are none.
+        """
         amounts = self._view.totals.now()
         if amounts is None:
             return None
         counted = amounts.get(worker_id, {}).items()
-        failures = (number for (total, reason), number in counted if total is Total.EXITS and reason != _CLEAN)
-        return int(sum(failures))
+        unclean = [(total, number) for (total, reason), number in counted if reason != _CLEAN]
+        return int(sum(_FAILURES.get(total, 0) * number for total, number in unclean))
 
     def _summary(self, workers: Mapping[str, list[str]]) -> dict[str, Any]:
         counts = Counter(self._instances.kept(name).status.value for names in workers.values() for name in names)
@@ -168,6 +171,7 @@ class CrewShapes:
 
 
 _CLEAN = Reason.CLEAN_EXIT.value
+_FAILURES = {Total.EXITS: 1, Total.ASKED: -1}
 
 
 def _last_failure(kept: Iterable[Kept]) -> str | None:

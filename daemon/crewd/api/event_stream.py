@@ -5,8 +5,10 @@ that moment; whatever the store had is passed over when it comes again.
 
 Rules:
 
-1. Nobody is waited for: a reader that does not keep up gets ``event: dropped`` and the end, and may resume.
-2. Without the store there is no past: a stream that only wants what happens goes on, one that resumes is refused.
+1. Nobody is waited for: a reader that does not keep up gets ``event: dropped`` and the end, and may resume. So does a
+   resumed one where the recorder is too far behind.
+2. Without the store, or with a recorder that is too far behind, there is no past: a stream that only wants what happens
+   goes on and says so; one that resumes is refused where the store cannot be read.
 """
 
 import asyncio
@@ -27,7 +29,7 @@ RECORDED_SEC = 2.0
 LOOK_SEC = 0.01
 PAGE = 1000
 ELSEWHERE = b": there is no such place in this journal: what happens from now on\n\n"
-DROPPED = b'event: dropped\ndata: {"message": "this reader did not keep up"}\n\n'
+DROPPED = b'event: dropped\ndata: {"message": "what comes next cannot be told here: resume later"}\n\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,7 @@ class EventStream:
             async for text in self._past(missed):
                 yield text
             with self._ports.bulletin.listening() as listener:
-                await self._recorded()
-                async for text in self._rest(begin):
+                async for text in self._newest(begin.limit) if begin.after is None else self._rest():
                     yield text
                 if self._elsewhere():
                     yield ELSEWHERE
@@ -73,19 +74,32 @@ class EventStream:
                 yield DROPPED
 
     async def _past(self, missed: tuple[StoredEvent, ...]) -> AsyncGenerator[bytes, None]:
-        """What was missed, while there is much of it: nothing is listened to meanwhile, for it might be too much."""
+        """What was missed, page by page until one is not full.
+
+        At first nothing is listened to meanwhile, for it might be too much.
+        """
         while missed:
             for one in missed:
                 yield stored_message(one)
             missed = await self._page() if len(missed) == PAGE else ()
 
-    async def _rest(self, begin: Begin) -> AsyncGenerator[bytes, None]:
-        """Yield what the store has by now, and was not given yet."""
+    async def _rest(self) -> AsyncGenerator[bytes, None]:
+        """Yield what was stored meanwhile, to its end; raises Dropped where that is not all that happened."""
+        recorded = await self._recorded()
+        async for text in self._past(await self._page()):
+            yield text
+        if not recorded:
+            raise Dropped
+
+    async def _newest(self, limit: int) -> AsyncGenerator[bytes, None]:
+        """Yield the newest events; a comment where there would be a gap between them and what happens."""
+        if not limit:
+            return
         try:
-            found = await self._newest(begin.limit) if begin.after is None else await self._page()
+            if not await self._recorded():
+                raise StoreError("cannot read the newest events: they are not stored yet")
+            found = self._noted(await self._ports.store.events(self._wanted.query(limit=limit)))
         except StoreError as error:
-            if begin.after is not None:
-                raise
             yield b": no past: " + str(error).replace("\n", " ").encode("utf-8", "replace") + b"\n\n"
             return
         for one in found:
@@ -112,17 +126,20 @@ class EventStream:
             return True
         return False
 
-    async def _recorded(self) -> None:
-        """Wait until the recorder is where the picture is now; not for long."""
+    async def _recorded(self) -> bool:
+        """Wait, not for long, until what lies between the place and the picture of now is stored; return whether it is.
+
+        Also where nothing lies between them.
+        """
         crew, recorded = self._ports.view.crew, self._ports.view.recorder.recorded
         here = Position(crew.generation, crew.sequence)
         for _ in range(int(RECORDED_SEC / LOOK_SEC)):
-            if recorded.position >= here or recorded.trouble:
-                return
+            if max(recorded.position, self._place) >= here:
+                return True
+            if recorded.trouble:
+                return False
             await asyncio.sleep(LOOK_SEC)
-
-    async def _newest(self, limit: int) -> tuple[StoredEvent, ...]:
-        return self._noted(await self._ports.store.events(self._wanted.query(limit=limit)) if limit else ())
+        return False
 
     async def _resumed(self, place: Position) -> tuple[StoredEvent, ...]:
         """Return the first of what lies behind the place, and begin there."""

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,13 +152,19 @@ async def _run(home: Home, path: str, service: Systemd, environ: MutableMapping[
     )
     changes: list[Callable[[], object]] = []
 
-    def remember(wanted: Wanted) -> None:
-        memory.remember(wanted)
+    async def remember(wanted: Wanted) -> None:
+        await asyncio.to_thread(memory.remember, wanted)  # it waits for the disk
+
+    def changed() -> None:
         for told in changes:
             told()
 
     last = _owned(memory.recall() or Wanted(), around.owner)
-    loop = Loop(world, lambda: asyncio.to_thread(_wanted, path, home, around.owner), service.beat_sec, last, remember)
+
+    def read_wanted() -> Awaitable[Wanted | None]:
+        return asyncio.to_thread(_wanted, path, home, around.owner)
+
+    loop = Loop(world, read_wanted, service.beat_sec, last, remember, changed=changed)
     _listen_to_signals(loop)
     view = _view(loop, world, store)
     control = Control(loop, view, world.engine)

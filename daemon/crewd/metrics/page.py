@@ -69,8 +69,9 @@ class Metrics:
         yield from _of_duty(records, self._view.spec)
         yield from self._of_limits(records)
         yield from self._of_usages(records)
+        counted = self._view.heartbeats.loaded  # before the copy: what is loaded is in it
         pulses = dict(self._view.heartbeats.of)
-        yield from report_lines(records, pulses, self._view.spec, self._boot())
+        yield from report_lines(records, pulses, self._view.spec, self._boot(), counted=counted)
         yield self._daemon.render()
 
     def _of_workers(self, records: Mapping[str, Record]) -> Iterable[bytes]:

@@ -3,7 +3,7 @@
 They are of a worker, all its instances together: an instance has as many series as it may have without them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crewd.metrics.families import (
@@ -36,7 +36,6 @@ class _Together:
         self.values[family] = self.values.get(family, 0) + value
 
     def take(self, record: Record, pulse: Pulse, now: float) -> None:
-        self.add(HEARTBEATS_STALE, pulse.stale_count)
         self.add(HEARTBEAT_STALE, int(pulse.stale))
         heard = pulse.heartbeat
         if heard is None or not record.pid:
@@ -50,9 +49,9 @@ class _Together:
 
 
 def report_lines(
-    records: Mapping[str, Record], pulses: Mapping[str, Pulse], spec: CrewSpec | None, now: float
+    records: Mapping[str, Record], pulses: Mapping[str, Pulse], spec: CrewSpec | None, now: float, *, counted: bool
 ) -> Iterable[bytes]:
-    """Return the lines, by family; ``now`` is of CLOCK_BOOTTIME."""
+    """Return the lines, by family; ``now`` is of CLOCK_BOOTTIME. ``counted``: whether the pulses' counts are whole."""
     known = (spec or CrewSpec()).workers
     found: dict[str, _Together] = {}
     for instance, record in unhurried(records.items()):
@@ -61,6 +60,8 @@ def report_lines(
         worker = known.get(worker_id)
         if pulse is not None or (worker is not None and worker.heartbeat_stale_sec is not None):
             found.setdefault(worker_id, _Together()).take(record, pulse or Pulse(), now)
+    if counted:  # rather no counter than one that begins at 0 and jumps
+        _count(found, dict.fromkeys(map(worker_of, records)), pulses)
     for family in OF_REPORTS:
         yield head(family)
         yield encoded(
@@ -68,3 +69,12 @@ def report_lines(
             for worker_id, of in found.items()
             if family in of.values
         )
+
+
+def _count(found: dict[str, _Together], workers: Collection[str], pulses: Mapping[str, Pulse]) -> None:
+    """Add how often heartbeats of these workers were missed: by instances that are no more, too, for no total falls."""
+    for of in found.values():
+        of.add(HEARTBEATS_STALE, 0)
+    for instance, pulse in unhurried(pulses.items()):
+        if (worker_id := worker_of(instance)) in workers:
+            found.setdefault(worker_id, _Together()).add(HEARTBEATS_STALE, pulse.stale_count)

@@ -28,6 +28,8 @@ class Total(StrEnum):
     """Those of them that are decided, by worker (``success`` or ``failure``)."""
     EXITS = "exits"
     """Runs that ended, and spawns that failed, by worker (the Reason)."""
+    ASKED = "asked"
+    """Those of them that were asked to end, by worker (the Reason): these are no failures."""
     DURATION = "duration"
     """Successful restarts by how long they took from exit to spawn, by worker (upper bound of the bucket, seconds)."""
     DURATION_SUM = "duration_sum"

@@ -5,7 +5,8 @@ Rules:
 1. An attempt begins at the exit, or at the spawn that failed, and is counted when the policy starts the process.
 2. It succeeded when that process ran ``start_success_sec`` (``Succeeded``). An earlier end, whoever's, or a spawn error
    is a failure, and the next attempt begins there. But an end that was asked for (``commanded``) before that decides
-   nothing: the attempt is counted as neither. So restarts = successes + failures + those not decided.
+   nothing: the attempt is counted as neither. So restarts = successes + failures + those not decided. Such an end is
+   counted beside the others, for it is no failure, whatever its reason.
 3. The duration of a successful restart is from the exit to the spawn, the policy's delay included: the outage.
 4. A start that an operator, a changed configuration or a new supervisord ordered is no restart, and ends the attempt.
 5. A manual restart with a reset succeeded when every action of it did; it is counted when it is stored.
@@ -71,9 +72,10 @@ def _account(attempt: Attempt, fact: Fact, now: float) -> Accounted:
         case Succeeded():
             return NO_ATTEMPT, _succeeded(attempt, worker_of(fact.instance))
         case Exited():
-            decided = () if fact.commanded else _failed(attempt, fact.instance)
-            begun = NO_ATTEMPT if fact.commanded else Attempt(now, reason=fact.reason)
-            return begun, (_exit(fact.instance, fact.reason), *decided)
+            ended = _exit(fact.instance, fact.reason)
+            if fact.commanded:
+                return NO_ATTEMPT, (ended, Change(ended.key._replace(total=Total.ASKED)))
+            return Attempt(now, reason=fact.reason), (ended, *_failed(attempt, fact.instance))
         case SpawnFailed():
             begun = Attempt(now, reason=Reason.SPAWN_FAILED)
             return begun, (_exit(fact.instance, Reason.SPAWN_FAILED), *_failed(attempt, fact.instance))

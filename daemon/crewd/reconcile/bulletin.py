@@ -1,4 +1,4 @@
-"""Tells whoever listens what happened, as it happens. A listener that does not keep up is dropped, and told so.
+"""Tells whoever listens what happened, as it happens. A listener that misses something is dropped, and told so.
 
 Nobody is ever waited for: what a listener has not taken yet waits in a bounded queue of its own.
 """
@@ -25,7 +25,7 @@ class News:
 
 
 class Dropped(Exception):  # noqa: N818 - a state of the listener
-    """The listener did not keep up: it missed what came after what it got."""
+    """The listener missed what came after what it got: it did not keep up, or nobody was told."""
 
 
 class Listener:
@@ -39,9 +39,14 @@ class Listener:
     def tell(self, news: News) -> None:
         """Let it wait for the listener; for one that is dropped nothing waits."""
         if len(self._waiting) >= WAITING_MOST:
-            self._dropped = True
+            self.drop()
         if not self._dropped:
             self._waiting.append(news)
+            self._more.set()
+
+    def drop(self) -> None:
+        """Let nothing wait for it any more but what waits already."""
+        self._dropped = True
         self._more.set()
 
     async def next(self) -> News:
@@ -79,3 +84,8 @@ class Bulletin:
         """Tell all listeners."""
         for listener in tuple(self._listeners):
             listener.tell(news)
+
+    def missed(self) -> None:
+        """Drop all listeners: something happened that none of them is told."""
+        for listener in tuple(self._listeners):
+            listener.drop()

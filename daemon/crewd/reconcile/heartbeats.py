@@ -13,21 +13,23 @@ from dataclasses import replace
 
 from crewd.model.record import Record
 from crewd.model.report import Heartbeat, Pulse
+from crewd.policy.accounting import worker_of
 
 NO_PULSE = Pulse()
 
 
 class Heartbeats:
-    """All of them."""
+    """All of them; ``loaded`` once the database told what it knows. Until then no count is whole."""
 
     def __init__(self) -> None:
+        self.loaded = False
         self._of: dict[str, Pulse] = {}
         self._changed: set[str] = set()
         """Whose pulse the database does not know."""
 
     @property
     def of(self) -> Mapping[str, Pulse]:
-        """The pulses, by instance; also of instances that are no more, for a while."""
+        """The pulses, by instance; also of instances that are no more, for a while; see ``gone``."""
         return self._of
 
     def hear(self, instance: str, heartbeat: Heartbeat) -> None:
@@ -47,6 +49,7 @@ class Heartbeats:
                 self._changed.discard(instance)
             elif kept.stale_count:
                 self._set(instance, replace(now, stale_count=now.stale_count + kept.stale_count))
+        self.loaded = True
 
     def look(self, whose: Iterable[str], stale_at: Callable[[str, Pulse], float], now: float) -> tuple[str, ...]:
         """See who of these is silent for too long now, by CLOCK_BOOTTIME; return those who were not before."""
@@ -61,12 +64,17 @@ class Heartbeats:
         return tuple(fallen)
 
     def gone(self, records: Mapping[str, Record], before: float) -> tuple[str, ...]:
-        """Return instances that are no more, and were last heard before then, in unix seconds."""
-        return tuple(
+        """Return instances that are no more, and were last heard before then, in unix seconds.
+
+        Not those that missed a heartbeat while their worker has others: it counts for the worker's total.
+        """
+        past = [
             instance
             for instance, pulse in self._of.items()
             if instance not in records and (pulse.heartbeat is None or pulse.heartbeat.at < before)
-        )
+        ]
+        workers = set(map(worker_of, records)) if past else set[str]()
+        return tuple(name for name in past if not self._of[name].stale_count or worker_of(name) not in workers)
 
     def forget(self, instances: tuple[str, ...]) -> None:
         """Know nothing of these any more."""

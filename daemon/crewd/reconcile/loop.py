@@ -90,7 +90,7 @@ class Loop:
     """One run of the daemon.
 
     ``read_wanted`` reads what the file says to the daemon; None where it is wrong. ``last`` is what it said when it was
-    right last, and ``remember`` keeps that for the next daemon.
+    right last, and ``remember`` keeps that for the next daemon; ``changed`` is told that another one takes effect.
     """
 
     def __init__(
@@ -99,7 +99,9 @@ class Loop:
         read_wanted: Callable[[], Awaitable[Wanted | None]],
         beat_sec: float | None = None,
         last: Wanted | None = None,
-        remember: Callable[[Wanted], object] = lambda _wanted: None,
+        remember: Callable[[Wanted], Awaitable[object]] | None = None,
+        *,
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         self.crew = Crew()
         self.supervision = Supervision(last)
@@ -108,6 +110,7 @@ class Loop:
         self._world = world
         self._read_wanted = read_wanted
         self._remember = remember
+        self._changed = changed
         self._beat_sec = beat_sec or BEAT_SEC
         self._inbox: asyncio.Queue[Entry] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -319,6 +322,8 @@ class Loop:
         result, wanted = await asyncio.gather(self._world.applier.apply(), self._read_wanted())
         if isinstance(result, Applied):
             wanted = await self._joined(result, wanted or self.supervision.wanted)
+            if self._remember is not None:
+                await self._remember(wanted)
         self._post(lambda: self._applied(result, wanted, asked))
 
     async def _joined(self, result: Applied, wanted: Wanted) -> Wanted:
@@ -332,7 +337,7 @@ class Loop:
         self.applies.successful = isinstance(result, Applied)
         if self.applies.successful:
             self.applies.at = self._world.clock.time()
-            self._remember(wanted or self.supervision.wanted)
+            self._changed()
         return self.supervision.applied(result, wanted)
 
     async def _overdue(self, within_sec: float) -> None:
@@ -366,7 +371,9 @@ class Loop:
         lines = dict(zip((event.sequence for event in batch.events), batch.lines, strict=True))
         losses: list[Action] = []
         for before, event in self.crew.observe(batch):
-            if not batch.history:
+            if batch.history:
+                self.bulletin.missed()
+            else:
                 self.bulletin.publish(News(batch.generation, event, lines[event.sequence]))
             if isinstance(event.fact, GenerationEnded):
                 self._said_goodbye.set()

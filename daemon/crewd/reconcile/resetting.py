@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 
 from crewd.errors import CrewdError, TargetError
+from crewd.model.record import Standing
 from crewd.model.spec import ResetSpec
 from crewd.model.states import Status
 from crewd.plugin import Occasion, Step
@@ -176,9 +177,11 @@ class Resetting:
         return [step for steps in found for step in steps]
 
     def _meant_to_run(self, worker_id: str) -> list[str]:
-        """Return the instances that nobody stopped and that did not end as they should."""
+        """Return the instances that nobody stopped, nor is stopping, and that did not end as they should."""
+        crew = self._view.crew
         instances = self._view.workers().get(worker_id, ())
-        return [name for name in instances if self._view.crew.status(name) is not Status.STOPPED]
+        running = [name for name in instances if crew.status(name) is not Status.STOPPED]
+        return [name for name in running if crew.records[name].standing is not Standing.STOPPED]
 
     async def _restart(self, worker_id: str, instances: list[str], asked: Asked) -> Step:
         steps = self._control.carry_out(Verb.RESTART, instances, asked.who, asked.wait_sec)

@@ -32,7 +32,7 @@ WORKERS: dict[str, Any] = {
         "max_accounts": 10,
         "heartbeat_stale_sec": f"{STALE_SEC}s",
     },
-    "stubborn": {"command": ["bash", "-c", STUBBORN], "timeout_stop_sec": "1h"},
+    "stubborn": {"command": ["bash", "-c", STUBBORN], "timeout_stop_sec": "1h", "reset": {}},
     "fail": {"command": ["sh", "-c", "exit 3"], "restart_sec": "1h", "autostart": False, "start_success_sec": "20s"},
     "pair": {"command": ["sleep", "1000"], "instances": 2},
 }
@@ -190,6 +190,17 @@ def test_a_stop_that_is_under_way_can_be_hurried(daemon: Daemon) -> None:
 
     assert (late["timed_out"], late["workers"][0]["status"]) == (True, "stopping")
     assert forced["workers"][0]["ok"] is True
+
+
+def test_a_reset_leaves_a_stop_that_is_under_way_alone(daemon: Daemon) -> None:
+    """It is not started again behind the back of whoever stopped it."""
+    post(daemon, "/workers/stubborn/stop")
+    wait_for(lambda: get(daemon, "/workers/stubborn/status")["status"] == "stopping", what=daemon.log)
+    reset = ask(daemon, "POST", "/api/v1/workers/stubborn/reset").json
+
+    assert [one["action"] for one in reset["actions"]] == ["log_restart_event"]
+    asked = wait_for(lambda: get(daemon, "/events?instance=stubborn&type=commanded")["events"], what=daemon.log)
+    assert [one["verb"] for one in asked] == ["stop"]
 
 
 def test_only_what_stops_can_be_without_grace(daemon: Daemon) -> None:

@@ -5,19 +5,24 @@ import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
 
+from crewd.api import event_stream
 from crewd.api.event_list import wanted
 from crewd.api.event_stream import Begin, EventStream
 from crewd.api.handlers import EVENTS_MOST
+from crewd.model.accounts import Key, Total
+from crewd.policy.restart import Ending
 from crewd.reconcile.bulletin import WAITING_MOST
 from crewd.reconcile.output import Line, Stream
-from crewd.reconcile.port import ApplyFailed, ApplyRefused
+from crewd.reconcile.port import ApplyFailed, ApplyRefused, Position
 from crewd.store.versions import CURRENT
 from harness.api import ADMIN, Answer, Crewd, UnixConnection, exchange, running, until
+from harness.waiting import PATIENCE_SEC
 
 
 @pytest.fixture
@@ -66,6 +71,19 @@ async def test_a_worker_and_an_instance_have_a_status(crewd: Crewd) -> None:
         assert [each["instance"] for each in whole["instances"]] == ["web-0", "web-1"]
         assert [each["instance"] for each in one["instances"]] == ["web-1"]
         assert (await crewd.get("/workers/web%2F..%2F/status")).status == 404
+
+
+async def test_an_end_that_was_asked_for_is_no_error(crewd: Crewd) -> None:
+    """Whatever the worker made of it; what was counted before that was told apart stays."""
+    crewd.store.database.totals[Key(Total.EXITS, "web", "Signal")] = 3.0
+    async with running(crewd):
+        crewd.supervisord.crash("web-1", code=7)
+        killed = crewd.supervisord._exited("web-0", Ending(signal=9, ran_sec=1.0))
+        crewd.supervisord._append(replace(killed, commanded=True))
+        await crewd.settle()
+        await until(lambda: not crewd.view.lag())
+
+        assert (await crewd.get("/workers/web/status")).data["error_count"] == 4
 
 
 async def test_why_is_the_engine_s_own_answer(crewd: Crewd) -> None:
@@ -375,6 +393,89 @@ async def test_a_stream_resumes_where_it_broke_off(crewd: Crewd) -> None:
             ids = [(await reading.message())["id"] for _ in wanted_ids]
 
         assert ids == wanted_ids
+
+
+async def test_a_stream_resumes_with_what_is_stored_while_its_reader_is_slow(
+    crewd: Crewd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much that is: it is read page by page, to its end."""
+    monkeypatch.setattr(event_stream, "PAGE", 3)
+    async with running(crewd, serving=False):
+        first, resumed = resumed_behind(crewd, len(crewd.supervisord.lines) - 2)
+        async with aclosing(resumed) as messages:
+            await anext(messages)
+            for _ in range(20):
+                crewd.supervisord.crash("web-1")
+                await crewd.advance(1)
+            wanted_ids = [f"{name}.{event.sequence}" for name, event in crewd.supervisord.lines[first:]]
+
+            async with asyncio.timeout(PATIENCE_SEC):
+                assert [id_of(await anext(messages)) for _ in wanted_ids] == wanted_ids
+
+
+async def never(_recording: object) -> None:
+    """Be as slow as can be."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("member", "value"), [("full", True), ("record", never)])
+async def test_a_stream_that_cannot_be_resumed_whole_ends(
+    crewd: Crewd, monkeypatch: pytest.MonkeyPatch, member: str, value: object
+) -> None:
+    """Rather than leave out what is not stored yet: where the store cannot be written, and where it is slow."""
+    monkeypatch.setattr(event_stream, "RECORDED_SEC", 0.05)
+    async with running(crewd, serving=False):
+        stored = len(crewd.supervisord.lines)
+        setattr(crewd.store, member, value)
+        crewd.supervisord.crash("web-0")
+        await crewd.settle()
+        first, resumed = resumed_behind(crewd, 1)
+        async with aclosing(resumed) as messages, asyncio.timeout(PATIENCE_SEC):
+            got = [message async for message in messages]
+
+        assert [id_of(message) for message in got[1:-1]] == [
+            f"{name}.{event.sequence}" for name, event in crewd.supervisord.lines[first:stored]
+        ]
+        assert got[-1].startswith(b"event: dropped\n")
+
+
+async def test_a_stream_that_missed_nothing_needs_no_recorder(crewd: Crewd) -> None:
+    """Nothing lies between its place and what happens."""
+    async with running(crewd, serving=False):
+        crewd.store.full = True
+        crewd.supervisord.crash("web-0")
+        await crewd.settle()
+        _, resumed = resumed_behind(crewd, len(crewd.supervisord.lines) - 1)
+        async with aclosing(resumed) as messages:
+            await anext(messages)
+            await anext_soon(crewd, messages)
+
+
+async def test_a_stream_has_no_past_while_the_newest_is_not_stored(crewd: Crewd) -> None:
+    """It says so: what is stored would be followed by a gap."""
+    async with running(crewd, serving=False):
+        crewd.store.full = True
+        crewd.supervisord.crash("web-1")
+        await crewd.settle()
+        stream = EventStream(crewd.ports, wanted(crewd.ports, ADMIN, [], [], gone=False))
+        async with aclosing(stream.messages(Begin(limit=5))) as messages:
+            assert [await anext(messages), (await anext(messages)).partition(b":")[2]] == [
+                b": events\n\n",
+                b" no past: cannot read the newest events: they are not stored yet\n\n",
+            ]
+            await anext_soon(crewd, messages)
+
+
+def resumed_behind(crewd: Crewd, index: int) -> tuple[int, AsyncGenerator[bytes, None]]:
+    """Resume behind a line; return the index of the first that is to come, too."""
+    generation, last = crewd.supervisord.lines[index]
+    stream = EventStream(crewd.ports, wanted(crewd.ports, ADMIN, [], [], gone=False))
+    return index + 1, stream.messages(Begin(after=Position(generation, last.sequence)))
+
+
+def id_of(message: bytes) -> str:
+    """Return the place that a message names."""
+    return message.decode().partition("\n")[0].removeprefix("id: ")
 
 
 async def test_a_stream_from_another_journal_is_of_now(crewd: Crewd) -> None:

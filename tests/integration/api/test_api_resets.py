@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from crewd.model.access import Role
 from crewd.model.accounts import Total
 from crewd.model.spec import CrewSpec, ResetAction, ResetSpec
+from crewd.model.states import ProcessState
 from crewd.plugin import Act, Occasion, Reset, Step, option
 from crewd.reconcile import clearing
 from crewd.reconcile.resetting import QUEUE_MOST
 from crewd.reconcile.tokens import Token, digest_of, minted
+from crewd.testing import FakeSupervisord
 from harness.api import Crewd, running, until
 
 
@@ -192,6 +195,19 @@ async def test_what_an_operator_stopped_stays_stopped(crewd: Crewd) -> None:
 
     assert [one["action"] for one in answer.json["actions"]] == ["clear", "log_restart_event"]
     assert "mail a_lock stopped" in Obedient.calls
+
+
+async def test_what_an_operator_is_stopping_is_not_started_again(crewd: Crewd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that takes its time to end was stopped all the same."""
+    async with running(crewd):
+        slow = partialmethod(FakeSupervisord._change, state=ProcessState.STOPPING)
+        monkeypatch.setattr(FakeSupervisord, "_stop_process", slow)
+        await crewd.post("/workers/mail/stop")
+        await crewd.settle()
+        assert crewd.view.crew.status("mail-0") == "stopping"
+        answer = await crewd.post("/workers/mail/reset")
+
+    assert [one["action"] for one in answer.json["actions"]] == ["clear", "log_restart_event"]
 
 
 async def test_restart_process_false_leaves_the_process_alone(crewd: Crewd) -> None:

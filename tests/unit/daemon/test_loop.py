@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from structlog.testing import capture_logs
 
@@ -10,6 +10,7 @@ from crewd.errors import TargetError
 from crewd.model.spec import OnShutdown, RestartMode, RestartPolicy, SupervisordOwner
 from crewd.model.states import Status
 from crewd.reconcile.actions import Exit
+from crewd.reconcile.bulletin import Dropped, Listener, News
 from crewd.reconcile.loop import CHECK_SEC, REVIVE_AGAIN_SEC, STATUS_SEC, Loop, World
 from crewd.reconcile.port import Applied, ApplyRefused
 from crewd.reconcile.wanted import Wanted
@@ -310,6 +311,30 @@ async def test_one_that_hangs_is_noticed() -> None:
         assert not rig.loop.crew.stale
 
 
+async def test_nothing_waits_until_the_configuration_is_remembered() -> None:
+    """But the configuration itself: it takes effect when the next daemon would know it, too."""
+    remembered, disk = list[Wanted](), asyncio.Event()
+
+    async def remember(wanted: Wanted) -> None:
+        remembered.append(wanted)
+        await disk.wait()
+
+    async with running(Rig()) as rig:
+        rig.loop._remember = remember
+        rig.wanted = Wanted(on_shutdown=OnShutdown.KEEP)
+        rig.loop.hangup()
+        await rig.settle()
+        rig.supervisord.crash("web-0", code=3)
+        await rig.settle()
+        assert remembered == [rig.wanted]
+        assert rig.loop.crew.status("web-0") is Status.CRASHED
+        assert rig.loop.supervision.wanted.on_shutdown is not OnShutdown.KEEP
+
+        disk.set()
+        await rig.settle()
+        assert rig.loop.supervision.wanted.on_shutdown is OnShutdown.KEEP
+
+
 async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
     """Should the follower ever miss its wake-up, it is for a minute, not for ever."""
     async with running(Rig()) as rig:
@@ -321,6 +346,45 @@ async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
         await rig.advance(CHECK_SEC)
 
         assert rig.loop.crew.sequence == rig.supervisord.version().sequence
+
+
+async def test_whoever_listens_is_told_that_something_was_not_followed() -> None:
+    """What a follower that begins anew reads as history is news to nobody: a listener does not wait for it for ever."""
+    async with running(Rig()) as rig:
+        with rig.loop.bulletin.listening() as listener:
+            rig.supervisord.crash("web-0", code=3)
+            await rig.settle()
+            told = rig.loop.crew.sequence
+            deaf = rig.supervisord.on_change.copy()
+            rig.supervisord.on_change.clear()
+            rig.supervisord.crash("web-1", code=3)
+            await rig.advance(2 * CHECK_SEC)
+            rig.supervisord.on_change[:0] = deaf
+            await rig.advance(CHECK_SEC)
+            async with asyncio.timeout(5):
+                heard = [news.event.sequence async for news in until_dropped(listener)]
+
+        assert heard[-1] == told
+
+
+async def test_nobody_is_dropped_for_what_is_read_again() -> None:
+    """A follower that begins anew and missed nothing has nothing new to tell."""
+    async with running(Rig()) as rig:
+        with rig.loop.bulletin.listening() as listener:
+            rig.loop._follower.cancel()
+            rig.loop._follower = rig.loop._spawn(rig.loop._follow())
+            await rig.settle()
+            rig.supervisord.crash("web-0", code=3)
+            await rig.settle()
+
+            assert getattr((await listener.next()).event.fact, "code", None) == 3
+
+
+async def until_dropped(listener: Listener) -> AsyncIterator[News]:
+    """Yield what is to be had."""
+    with suppress(Dropped):
+        while True:
+            yield await listener.next()
 
 
 async def test_a_loss_that_nobody_followed_ends_the_crew() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from crewd.errors import StoreError
+from crewd.model.record import Record
 from crewd.model.report import Heartbeat, Level, LogEntry, LogKind, Pulse
 from crewd.model.spec import WorkerSpec
 from crewd.reconcile import reporting
+from crewd.reconcile.heartbeats import Heartbeats
 from crewd.reconcile.reporting import ENTRIES, GONE_SEC, TooManyReports
 from crewd.reconcile.reports import LogQuery
 from crewd.testing import FakeStore
@@ -125,6 +127,17 @@ async def test_silence_that_is_known_is_not_counted_again(crewd: Crewd) -> None:
 
         assert crewd.view.heartbeats.of["web-0"] == known
         assert crewd.view.heartbeats.take_changed() == {}
+
+
+def test_who_missed_a_heartbeat_is_remembered_as_long_as_its_worker() -> None:
+    """It counts for the worker's total, which never falls."""
+    heartbeats = Heartbeats()
+    heard = Heartbeat(10.0, 0.0)
+    missed = Pulse(heard, stale_count=2)
+    heartbeats.load({"web-7": missed, "web-8": Pulse(heard), "gone-7": missed})
+
+    assert set(heartbeats.gone({"web-0": Record()}, 20.0)) == {"web-8", "gone-7"}
+    assert "web-7" in heartbeats.gone({}, 20.0)
 
 
 async def test_heartbeats_count_while_the_database_is_away(crewd: Crewd) -> None:

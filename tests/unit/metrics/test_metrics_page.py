@@ -466,6 +466,24 @@ def test_what_workers_say_is_added_up() -> None:
     assert not [line for line in one.lines("crewd_worker_heartbeat") if "instance=" in line]
 
 
+def test_missed_heartbeats_of_instances_that_are_no_more_stay_counted() -> None:
+    """A worker that is scaled down does not look as if its counter began anew; one that is removed is not shown."""
+    missed = Pulse(Heartbeat(WALL - 9, BOOT - 9), stale=False, stale_count=2)
+    one = reporting(web_0=missed, web_7=missed, idle_1=missed, removed_0=missed)
+
+    counted = 'crewd_worker_heartbeats_stale_total{worker="%s"} %d'
+    assert one.lines("crewd_worker_heartbeats_stale") == [counted % ("idle", 2), counted % ("web", 4)]
+
+
+def test_missed_heartbeats_are_not_counted_before_the_database_told_of_them() -> None:
+    """A counter that began at 0 and jumped would look as if all were missed at once."""
+    one = Page(shown({"web-0": RUNNING}, crew_of()))
+    one.view.heartbeats.hear("web-0", Heartbeat(WALL - 9, BOOT - 9))
+
+    assert one.lines("crewd_worker_heartbeats_stale") == []
+    assert one.lines("crewd_worker_heartbeat_stale") == ['crewd_worker_heartbeat_stale{worker="web"} 0']
+
+
 def test_who_does_not_report_has_no_such_series() -> None:
     """A crew of a thousand that never does costs nothing."""
     assert Page(shown({"web-0": RUNNING}, crew_of())).lines("crewd_worker_heartbeat", "crewd_worker_active") == []

@@ -1,6 +1,7 @@
 """What an event adds to the totals: restarts, their success, how long the worker was away."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,16 @@ def test_a_spawn_that_fails_is_a_failure() -> None:
         ("restarts", "SpawnFailed"): 1,
         ("attempts", "failure"): 1,
         ("attempts", "success"): 1,
+    }
+
+
+def test_an_end_that_was_asked_for_is_counted_as_such() -> None:
+    """Beside the others of its reason: a worker that has to be killed at a stop did not fail."""
+    asked = replace(exited(), commanded=True)
+
+    assert totals([(1.0, exited()), (2.0, asked)]) == {
+        Key(Total.EXITS, WORKER, "ExitCode"): 2,
+        Key(Total.ASKED, WORKER, "ExitCode"): 1,
     }
 
 
