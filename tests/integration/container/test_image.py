@@ -147,11 +147,11 @@ def pid_of(container: Container, worker: str) -> int:
 def test_orphans_are_reaped(container: Container) -> None:
     """What loses its parent becomes PID 1's, and is gone when it ends."""
     script = "echo $$ >>/tmp/out/orphans; sleep 0.2"
-    container.inside(f"for i in 1 2 3 4 5 6 7 8 9; do (sh -c '{script}' &); done")
-    wait_for(lambda: len((container.out / "orphans").read_text().split()) == 9, what="orphans")
+    container.inside(f": >/tmp/out/orphans; for i in 1 2 3 4 5 6 7 8 9; do (sh -c '{script}' &); done")
+    wait_for(lambda: len((container.out / "orphans").read_text().split()) == 9, 30, "orphans")
     pids = " ".join(f"/proc/{pid}" for pid in (container.out / "orphans").read_text().split())
 
-    wait_for(lambda: container.inside(f"ls -d {pids} 2>/dev/null; true") == "", what="their end")
+    wait_for(lambda: container.inside(f"ls -d {pids} 2>/dev/null; true") == "", 30, "their end")
 
 
 def test_a_stop_of_the_container_is_graceful(engine: Engine, tmp_path: Path) -> None:
