@@ -30,7 +30,6 @@ ROLL_AGAIN_SEC = 5.0
 GENERATION_DIGITS = 8
 """A generation's name begins with its number, of so many digits."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-
 _TAKE_OVER = os.O_WRONLY | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _WAITING = "write journal: {}; events wait in memory"
 _GOES_ON = "begin a segment of the journal: {}; the present one goes on"

