@@ -146,11 +146,16 @@ def test_health_figures_and_the_log_are_those_of_the_crew(daemon: Daemon) -> Non
 
 def test_top_shows_what_each_instance_uses(daemon: Daemon) -> None:
     """Memory of those that have a process, and how often each was restarted."""
-    code, told, _ = crewctl(daemon, "top", "-o", "json", "-n", "1")
-    found = {one["instance"]: one for one in json.loads(told)["instances"]}
 
-    assert code == 0
-    assert {name for name, one in found.items() if one["memory_usage"]} == {"steady-0", "steady-1", "chatty-0"}
+    def shown() -> dict[str, dict[str, Any]]:
+        code, told, complaint = crewctl(daemon, "top", "-o", "json", "-n", "1")
+        assert code == 0, complaint
+        return {one["instance"]: one for one in json.loads(told)["instances"]}
+
+    running = {"steady-0", "steady-1", "chatty-0"}
+    wait_for(lambda: {name for name, one in shown().items() if one["memory_usage"]} == running, what=shown)
+    found = shown()
+
     assert {name: one["restart_count"] for name, one in found.items()} == {
         "steady-0": 0,
         "steady-1": 0,

@@ -77,7 +77,7 @@ def test_the_daemon_answers_from_elsewhere(box: Box, tmp_path: Path) -> None:
         write(box, file, Path(source).read_text())
     write(box, "/authority.pem", Path(authority.certificate).read_text())
     box.run("sh", "-c", f"echo 127.0.0.1 {NAME} >>/etc/hosts")
-    folder, certificate, key, check, restart, make, ask, look, *_ = commands(ELSEWHERE)
+    folder, certificate, key, check, restart, make, keep, ask, look, *_ = commands(ELSEWHERE)
 
     for command in (folder, certificate, key):
         typed(box, command)
@@ -85,7 +85,7 @@ def test_the_daemon_answers_from_elsewhere(box: Box, tmp_path: Path) -> None:
     for command in (check, restart):
         typed(box, command)
     token = wait_for(lambda: made(box, make), what="a token")  # the daemon may have to open its database yet
-    write(box, "/token", token)
+    typed(box, keep)
     first = box.out("/usr/bin/python3", "-c", AT_ONCE)
     answer = typed(box, f"{ask} -s -w '%{{http_code}}' --cacert /authority.pem", CREWD_TOKEN=token)
     shown = typed(box, look.replace(" status", " --ca /authority.pem status"))
