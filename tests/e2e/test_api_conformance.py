@@ -22,6 +22,7 @@ LEFT_OUT = ("/api/v1/shutdown",)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_schemathesis_finds_nothing(tmp_path: Path, soak: int) -> None:
     """All checks: no 5xx, no status, header, type or shape that is not described; what is wrong is refused, what is
     right is accepted."""
@@ -33,7 +34,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path, soak: int) -> None:
                 *(Path(sys.executable).with_name("schemathesis"), "--config-file", SETTINGS, "run"),
                 *(f"http://127.0.0.1:{port}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES * soak)),
                 *("--seed", "4", "--generation-database", "none"),
-                *("--request-timeout", "30", "--no-color", *left_out),
+                *("--request-timeout", "60", "--no-color", *left_out),
             ]
             variables = {**os.environ, "SCHEMATHESIS_HOOKS": "harness.schemathesis_hooks", "PYTHONPATH": str(TESTS)}
             ran = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)

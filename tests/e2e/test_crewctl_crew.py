@@ -17,11 +17,19 @@ from harness.daemon import Daemon
 
 CHATTY = ["sh", "-c", "i=0; while :; do echo line $i; i=$((i + 1)); sleep 0.05; done"]
 BROKEN = ["sh", "-c", "echo cannot read settings >&2; exit 3"]
+SOON = {"start_success_sec": "20s"}
+"""What ends at once has not succeeded, however late it is looked at."""
 CREW: dict[str, Any] = {
     "steady": {"command": ["sleep", "1000"], "instances": 2},
     "chatty": {"command": CHATTY},
-    "broken": {"command": BROKEN, "restart_sec": 0, "start_limit_burst": 2},
-    "patient": {"command": BROKEN, "restart_sec": "10m", "restart_max_delay_sec": "20m", "start_limit_burst": 0},
+    "broken": {"command": BROKEN, **SOON, "restart_sec": 0, "start_limit_burst": 2},
+    "patient": {
+        "command": BROKEN,
+        **SOON,
+        "restart_sec": "10m",
+        "restart_max_delay_sec": "20m",
+        "start_limit_burst": 0,
+    },
 }
 SECTIONS = {"crewd": {"listen": "none"}, "defaults": {"start_success_sec": "200ms", "stdout_logfile": "auto"}}
 STATES = {
@@ -33,13 +41,19 @@ STATES = {
 }
 
 
+STATUSES = {"RUNNING": "running", "FATAL": "error", "BACKOFF": "crashed"}
+
+
 @pytest.fixture
 def daemon() -> Iterator[Daemon]:
     """A crew that has come to rest: what runs runs, what does not has been given up or waits."""
     with Daemon(CREW, **SECTIONS) as daemon:
         daemon.start()
         daemon.wait_states(**STATES)
-        wait_for(lambda: os.path.exists(f"{daemon.root}/run/crewd.sock"))
+        daemon.wait_serving()
+        resting = {name.replace("_", "-"): STATUSES[state] for name, state in STATES.items()}
+        wait_for(lambda: statuses(daemon) == resting)
+        wait_for(lambda: {"broken-0", "patient-0"} <= {one["instance"] for one in events(daemon, "--type", "judged")})
         yield daemon
 
 
@@ -111,7 +125,8 @@ def test_a_rolling_restart_ends_at_the_first_that_does_not_come_up(daemon: Daemo
     assert before["steady-0"] != after["steady-0"]
     assert before["steady-1"] != after["steady-1"]
     assert before["chatty-0"] == after["chatty-0"]
-    assert events(daemon, "steady-1", "--type", "commanded")[0]["through"] == "crewd, by force"
+    [told, *_] = wait_for(lambda: events(daemon, "steady-1", "--type", "commanded"))
+    assert told["through"] == "crewd, by force"
 
 
 def test_health_figures_and_the_log_are_those_of_the_crew(daemon: Daemon) -> None:
@@ -181,12 +196,9 @@ def test_events_tell_what_happened(daemon: Daemon) -> None:
     killed = daemon.pids()["steady-0"]
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: daemon.pids().get("steady-0", killed) != killed)
-    wait_for(lambda: events(daemon, "steady-0", "-n", "1")[0]["type"] in {"succeeded", "state_changed"})
-    told = crewctl(daemon, "events", "steady-0")[1]
+    life = r"ended: SIGKILL after .* \(Signal\)\n(.*\n)*.*to be started again .*\n(.*\n)*.*started: pid "
+    wait_for(lambda: re.search(life, crewctl(daemon, "events", "steady-0")[1]))
 
-    assert re.search(
-        r"ended: SIGKILL after .* \(Signal\)\n(.*\n)*.*to be started again .*\n(.*\n)*.*started: pid ", told
-    )
     crewctl(daemon, "stop", "steady-0")
     wait_for(lambda: [one["verb"] for one in events(daemon, "--type", "commanded")] == ["stop"])
     assert f"uid {os.getuid()}" in crewctl(daemon, "events", "--type", "commanded")[1]
@@ -218,6 +230,7 @@ def test_events_are_followed_through_a_restart_of_the_daemon(daemon: Daemon) -> 
 
 def test_logs_show_what_a_worker_wrote(daemon: Daemon) -> None:
     """The last lines, those that match, and standard error; a worker with several instances is asked which."""
+    wait_for(lambda: "line 5\n" in crewctl(daemon, "logs", "chatty")[1])
     code, shown, _ = crewctl(daemon, "logs", "chatty", "-n", "3")
     assert code == 0
     assert re.fullmatch(r"line \d+\nline \d+\nline \d+\n", shown)

@@ -10,7 +10,7 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.documents import LIFECYCLE, examples
-from harness.prometheus import free_port
+from harness.ports import free_port
 from harness.waiting import wait_for
 
 HOST = "http://localhost:3000"
@@ -36,6 +36,7 @@ class Listening(Daemon):
         before = self.log().count(listens)
         self.start(environ={"CREWD_LISTEN": self.address})
         wait_for(lambda: self.log().count(listens) > before, what=self.log)
+        self.wait_serving()
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_worker_lives_as_the_document_says(daemon: Listening) -> None:
     given = json.loads(CREATE.partition("-d '")[2].rpartition("'")[0])
     daemon.wait_states(worker_1_0="RUNNING", worker_2_0="RUNNING")
     started = data(daemon, START)
-    status = data(daemon, STATUS)
+    status = wait_for(lambda: (told := data(daemon, STATUS))["status"] == "running" and told, what=daemon.log)
     before = daemon.pids()
     wait_for(lambda: "4001" in run(daemon, LOGS), what=daemon.log)
 
@@ -99,4 +100,5 @@ def test_it_is_there_after_a_restart_of_everything(daemon: Listening) -> None:
     daemon.listen()
 
     daemon.wait_states(worker_1_0="RUNNING", worker_2_0="RUNNING")
-    assert data(daemon, STATUS)["instances"][0]["pid"] == daemon.pids()["worker-1-0"]
+    running = daemon.pids()["worker-1-0"]
+    wait_for(lambda: data(daemon, STATUS)["instances"][0]["pid"] == running, what=daemon.log)

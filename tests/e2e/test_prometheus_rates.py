@@ -13,15 +13,16 @@ from crewd.model.accounts import DURATION_BUCKETS_SEC
 from crewd.model.facts import Event, Exited, Spawned, SpawnFailed, Starting, Succeeded
 from crewd.model.reasons import Cause
 from harness.daemon import Daemon
-from harness.prometheus import Prometheus, free_port, installed
+from harness.ports import free_port
+from harness.prometheus import Prometheus, installed
 from harness.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not installed(), reason="there is no Prometheus")
 
 KILLS = 6
 WINDOW_SEC = 60
-NEAR = 0.1
-"""Prometheus extends what it saw to where it did not look, half a scrape at most; in ratios that cancels out."""
+NEAR = 0.25
+"""Prometheus extends what it saw to where it did not look, a scrape at most; in ratios that cancels out."""
 ALIKE = {"start_success_sec": "100ms", "restart_sec": "120ms", "restart_steps": 0}
 CREW = {
     "killed": {**ALIKE, "command": ["sleep", "1000"], "instances": 2},
@@ -97,10 +98,10 @@ def daemon() -> Iterator[Daemon]:
 def live(daemon: Daemon, prometheus: Prometheus) -> None:
     """Let it all happen: two workers fail until they are given up, one is killed again and again."""
     for worker in CREW:  # an increase can only be seen from the first scrape on
-        prometheus.wait_value(f'sum(crewd_worker_restarts_total{{worker="{worker}"}})', 0, timeout=20.0)
+        prometheus.wait_value(f'sum(crewd_worker_restarts_total{{worker="{worker}"}})', 0, timeout=60.0)
     daemon.client.start(["broken-0", "absent-0"], "a test")
     for count in range(1, KILLS + 1):
-        os.kill(daemon.pids()[f"killed-{count % 2}"], signal.SIGKILL)
+        os.kill(wait_for(lambda: daemon.pids().get(f"killed-{count % 2}")), signal.SIGKILL)  # noqa: B023 - used at once
         wait_for(lambda: successes(daemon) == count)  # noqa: B023 - used at once
     daemon.wait_states(killed_0="RUNNING", killed_1="RUNNING", broken_0="FATAL", absent_0="FATAL")
 
@@ -119,22 +120,26 @@ def test_the_three_rates_come_out_as_they_happened(daemon: Daemon) -> None:
             prometheus.wait_value(decided, one.successes + one.failures)
 
         assert (journal["killed"].successes, journal["broken"].failures) == (KILLS, 3)
-        assert_counts(prometheus, journal)
+        wait_for(
+            lambda: counts(prometheus) == counted(journal), what=lambda: f"{counted(journal)}: {counts(prometheus)}"
+        )
         assert_rates(prometheus, journal)
         assert_durations(prometheus, journal["killed"].durations)
 
 
-def assert_counts(prometheus: Prometheus, journal: dict[str, Told]) -> None:
-    """Each restart, result and reason, exactly."""
-    for worker, one in journal.items():
-        attempts = prometheus.query(f'crewd_worker_restart_attempts_total{{worker="{worker}"}}')
-        exits = prometheus.query(f'crewd_worker_exits_total{{worker="{worker}"}} > 0')
+def counted(journal: dict[str, Told]) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
+    """Return each restart's result and each end's reason, by worker."""
+    return {name: ({"success": one.successes, "failure": one.failures}, one.exits) for name, one in journal.items()}
 
-        assert {labels["result"]: value for labels, value in attempts} == {
-            "success": one.successes,
-            "failure": one.failures,
-        }
-        assert {labels["reason"]: value for labels, value in exits} == one.exits
+
+def counts(prometheus: Prometheus) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
+    """Return the same by Prometheus; it knows nothing of a moment in which the daemon was too late for a scrape."""
+    found: dict[str, tuple[dict[str, float], dict[str, float]]] = {name: ({}, {}) for name in CREW}
+    for labels, value in prometheus.query("crewd_worker_restart_attempts_total"):
+        found[labels["worker"]][0][labels["result"]] = value
+    for labels, value in prometheus.query("crewd_worker_exits_total > 0"):
+        found[labels["worker"]][1][labels["reason"]] = value
+    return found
 
 
 def assert_rates(prometheus: Prometheus, journal: dict[str, Told]) -> None:
