@@ -150,15 +150,15 @@ def test_after_chaos_everything_adds_up(edition: Edition, soak: int) -> None:
     ]
     with Supervisord(edition, crew) as server:
         chaos = Chaos(server)
-        wait_for(chaos.settled, 20, chaos.differences)
+        wait_for(chaos.settled, 120, chaos.differences)
         open_before = descriptors(server)
         while chaos.kills < KILLS[edition.mode] * soak:
             chaos.round()
-        wait_for(chaos.settled, 20, chaos.differences)
+        wait_for(chaos.settled, 120, chaos.differences)
         server.apply(crew)
         server.crewd("start", [program.name for program in crew])
         chaos.wanted = dict.fromkeys((program.name for program in crew), True)
-        wait_for(chaos.settled, 20, chaos.differences)
+        wait_for(chaos.settled, 120, chaos.differences)
         began, used = time.monotonic(), server.cpu_sec()
         time.sleep(IDLE_SEC)
         load = (server.cpu_sec() - used) / (time.monotonic() - began)

@@ -78,7 +78,7 @@ def full(server: Supervisord) -> Iterator[None]:
             file.write(b"x" * 4096)
     yield
     filler.unlink()
-    wait_for(lambda: state(server)["error"] is None, 10, "the journal to be written again")
+    wait_for(lambda: state(server)["error"] is None, what="the journal to be written again")
 
 
 def folded(entries: Iterable[Entry]) -> dict[str, Record]:
@@ -154,7 +154,7 @@ def test_supervisord_starts_on_a_disk_that_cannot_be_written(server: Supervisord
     assert "Read-only" in state(server)["error"]
     assert "cannot write journal" in server.log()
     subprocess.run(["mount", "-o", "remount,rw", server.home.journal], check=True)
-    wait_for(lambda: state(server)["error"] is None, 10, "the journal to be written")
+    wait_for(lambda: state(server)["error"] is None, what="the journal to be written")
     kill(server, 1)
     assert read_ledger(server.journal()).problems == []
     assert len(server.facts(GenerationBegan)) == 1
@@ -168,7 +168,7 @@ def test_a_journal_that_somebody_removed_is_begun_anew(server: Supervisord) -> N
     kill(server, 2)
     for folder in Path(server.home.journal).iterdir():
         shutil.rmtree(folder)
-    wait_for(server.journal, 10, "a new segment")
+    wait_for(server.journal, what="a new segment")
     kill(server, 2)
 
     first = server.journal()[0].event.fact

@@ -22,7 +22,7 @@ POLICY = RestartPolicy(
 )
 SLEEP = shell("exec sleep 1000")
 SETPRIV = "/usr/bin/setpriv"
-PATIENCE_SEC = 20.0
+PATIENCE_SEC = 60.0
 
 ENGINE = "crewd_supervisord.engine:Engine"
 BOTH = (

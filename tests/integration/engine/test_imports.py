@@ -15,10 +15,11 @@ import pytest
 
 from crewd.model.spec import RestartMode, RestartPolicy
 from harness import ENGINE_EDITIONS, Program, Section, Supervisord, misbehave, shell, wait_for
+from harness.ports import free_port
 from harness.sabotage import PLUGINS, saboteur
 from harness.workers import WORKERS, worker
 
-AT_ONCE = RestartPolicy(RestartMode.ALWAYS, restart_sec=0.05, start_success_sec=0)
+AT_ONCE = RestartPolicy(RestartMode.ALWAYS, restart_sec=0.05, start_success_sec=0, start_limit_burst=0)
 NEVER = RestartPolicy(RestartMode.NO, start_success_sec=0)
 NOBODY = ("/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--init-groups", "--")
 SLEEP = ("/bin/sleep", "1000")
@@ -28,9 +29,7 @@ PASSWORD = base64.b64encode(b"operator:secret").decode()
 @pytest.fixture(params=ENGINE_EDITIONS)
 def server(request: pytest.FixtureRequest) -> Iterator[tuple[Supervisord, int]]:
     """A supervisord with a worker of each kind, that writes down what it imports; and its TCP port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     inet = Section("inet_http_server", {"port": f"127.0.0.1:{port}", "username": "operator", "password": "secret"})
     with Supervisord(request.param, start=False, python_path=[WORKERS, PLUGINS]) as server:
         listener = {"command": shlex.join(worker("listener.py", server.path("heard"))), "events": "EVENT"}
@@ -95,7 +94,7 @@ def _be_asked_over_tcp(port: int) -> None:
     for path in ("/", "/index.html?action=refresh", "/tail.html?processname=talking-0", "/stylesheets/supervisor.css"):
         for method in ("GET", "HEAD", "PUT"):
             for headers in ({}, {"Authorization": f"Basic {PASSWORD}"}, {"Authorization": "Basic ?"}):
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                 connection.request(
                     method, path, headers=headers | {"If-Modified-Since": "Thu, 26 Nov 2026 10:00:00 GMT"}
                 )

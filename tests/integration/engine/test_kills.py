@@ -74,4 +74,4 @@ def _left_from_before_is_gone(server: Supervisord) -> None:
             if token.partition(".")[0] < generation and server.owns(pid)
         }
 
-    wait_for(lambda: not left(), 2.0, lambda: f"the end of {left()}")
+    wait_for(lambda: not left(), 15.0, lambda: f"the end of {left()}")

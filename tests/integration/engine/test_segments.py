@@ -51,6 +51,7 @@ def roll(server: Supervisord, times: int) -> None:
         pid = wait_for(lambda: server.pid_of("w-0"), what="w-0 to live")
         os.kill(pid, signal.SIGKILL)
         server.wait_new_pid("w-0", pid)
+    server.wait_state("w-0", "RUNNING")  # and nothing is written any more
 
 
 def test_a_kill_behind_a_new_segment_loses_nothing(server: Supervisord) -> None:
@@ -125,4 +126,4 @@ def test_a_line_that_an_rpc_noted_is_forced_to_the_disk_in_its_pass(edition: Edi
         server.rpc.saboteur.watch("crewd_supervisord.journal:Journal._fdatasync")
         assert stays(lambda: server.rpc.saboteur.calls() == 0, 0.2)
         server.crewd("reset_failed", ["w-0"], "test")
-        wait_for(server.rpc.saboteur.calls, 3.0, "the line to be forced to the disk")
+        wait_for(server.rpc.saboteur.calls, 15.0, "the line to be forced to the disk")
