@@ -20,7 +20,10 @@ SENTENCE = "cannot go on: web-0 of the essential worker web was given up: exit c
 LIMIT = {"start_limit_burst": 2, "restart_sec": 0, "start_success_sec": "100ms"}
 OPEN = 0o755
 
-pytestmark = pytest.mark.skipif(bool(docker.missing()), reason=docker.missing())
+pytestmark = [
+    pytest.mark.skipif(bool(docker.missing()), reason=docker.missing()),
+    pytest.mark.timeout(900),  # the first of them builds the image
+]
 
 
 def sh(script: str) -> list[str]:
@@ -70,7 +73,7 @@ class Container:
 
     def says(self, text: str) -> None:
         """Wait until its log has this."""
-        wait_for(lambda: text in self.engine.logs(self.id), 30, lambda: self.engine.logs(self.id))
+        wait_for(lambda: text in self.engine.logs(self.id), 90, lambda: self.engine.logs(self.id))
 
     def inside(self, script: str) -> str:
         """Return what a script inside prints."""
@@ -95,6 +98,7 @@ def running(engine: Engine, root: Path) -> Iterator[Container]:
     found = Container(engine, root, crew)
     found.says("started instance=polite-0")
     found.says(" ready")
+    found.says("listening on=")
     yield found
 
 
@@ -148,8 +152,9 @@ def test_orphans_are_reaped(container: Container) -> None:
     """What loses its parent becomes PID 1's, and is gone when it ends."""
     script = "echo $$ >>/tmp/out/orphans; sleep 0.2"
     container.inside(f"for i in 1 2 3 4 5 6 7 8 9; do (sh -c '{script}' &); done")
-    wait_for(lambda: len((container.out / "orphans").read_text().split()) == 9, what="orphans")
-    pids = " ".join(f"/proc/{pid}" for pid in (container.out / "orphans").read_text().split())
+    written = container.out / "orphans"
+    wait_for(lambda: written.exists() and len(written.read_text().split()) == 9, what="orphans")
+    pids = " ".join(f"/proc/{pid}" for pid in written.read_text().split())
 
     wait_for(lambda: container.inside(f"ls -d {pids} 2>/dev/null; true") == "", what="their end")
 

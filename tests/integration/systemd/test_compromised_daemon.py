@@ -138,8 +138,8 @@ def test_root_s_doctor_is_led_nowhere(box: Box, answer: str, found: str) -> None
     box.run("systemctl", "stop", DAEMON)
     box.run("install", "-d", "-o", "crewd", "-g", "crewd", "/run/crewd")
     tried(box, "listens", answer)
-    wait_for(lambda: processes(box, f"{SCRIPT} answer"), 10.0, "the process in the daemon's place")
-    wait_for(lambda: box.run("test", "-S", compromised.OWN[3], check=False).returncode == 0, 10.0, "its socket")
+    wait_for(lambda: processes(box, f"{SCRIPT} answer"), 60.0, "the process in the daemon's place")
+    wait_for(lambda: box.run("test", "-S", compromised.OWN[3], check=False).returncode == 0, 60.0, "its socket")
     told = box.run("timeout", "--signal=KILL", "60", "crewctl", "doctor", check=False).stdout
     for pid in processes(box, f"{SCRIPT} answer"):
         box.run("kill", str(pid))

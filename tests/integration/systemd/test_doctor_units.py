@@ -30,6 +30,7 @@ def box() -> Iterator[Box]:
         install(box, CREW)
         box.run("systemctl", "enable", "--now", "crewd.target", DAEMON, SUPERVISORD, "crewd-apply.socket")
         wait_status(box, DAEMON, "): 2 running")
+        recovers(box)
         yield box
 
 
@@ -51,6 +52,11 @@ def test_nothing_is_found_where_nothing_is_wrong(box: Box) -> None:
     assert doctor(box) == (0, [])
 
 
+def recovers(box: Box, *who: str) -> None:
+    """Wait until nothing is found any more: whatever came up a moment ago has its database, and answers."""
+    wait_for(lambda: doctor(box, *who) == (0, []), 60.0, lambda: doctor(box, *who))
+
+
 @pytest.mark.parametrize("user", ["crewd", "nobody"])
 def test_others_are_told_what_they_may_not_look_at(box: Box, user: str) -> None:
     """And are told of nothing else: there is no false alarm in what is hidden."""
@@ -65,15 +71,14 @@ def test_an_ordinary_user_s_own_home_is_looked_at_whole(box: Box) -> None:
     script = "mkdir -p crew/etc && printf 'workers: {web: {command: [sleep, \"1000\"]}}\\n' >crew/etc/crewd.yaml"
     as_joe = ("runuser", "-u", "joe", "--", "env", "-C", "/home/joe", "CREWD_HOME=/home/joe/crew", "CREWD_LISTEN=")
     box.run(*as_joe, "sh", "-c", f"{script} && (setsid crewd run >log 2>&1 &)")
-    wait_for(lambda: "ready" in box.path("/home/joe/log").read_text(), 30.0, "joe's crew")
-    healthy = doctor(box, *as_joe)
+    wait_for(lambda: "ready" in box.path("/home/joe/log").read_text(), 90.0, "joe's crew")
+    recovers(box, *as_joe)
     box.run("chmod", "0777", "/home/joe/crew/engine")
     sabotaged = told(doctor(box, *as_joe))
     as_another = told(doctor(box, "runuser", "-u", "nobody", "--", "env", "CREWD_HOME=/home/joe/crew"))
     as_root = told(doctor(box, "env", "CREWD_HOME=/home/joe/crew"))
     box.run(*as_joe, "crewctl", "shutdown", "--yes")
 
-    assert healthy == (0, [])
     assert sabotaged == (1, {("problem", "writable")})
     assert as_another == (1, {("problem", "writable"), ("note", "not-seen")})
     assert as_root == (1, {("problem", "writable"), ("note", "not-seen")})
@@ -88,7 +93,7 @@ def test_a_daemon_that_is_stopped_is_found_with_the_command_that_starts_it(box: 
 
     assert told(stopped) == (1, {("problem", "daemon-down"), ("note", "not-seen")})
     assert stopped[1][0]["remedy"] == "systemctl start crewd"
-    assert doctor(box) == (0, [])
+    recovers(box)
 
 
 def test_a_supervisord_that_is_stopped_is_found_with_the_command_that_starts_it(box: Box) -> None:
@@ -100,6 +105,7 @@ def test_a_supervisord_that_is_stopped_is_found_with_the_command_that_starts_it(
 
     assert told(stopped) == (1, {("problem", "supervisord-down")})
     assert stopped[1][0]["remedy"] == "systemctl start crewd-supervisord"
+    recovers(box)
 
 
 def test_a_unit_that_would_be_killed_too_early_is_found(box: Box) -> None:
@@ -128,14 +134,16 @@ def test_an_upgrade_is_found_in_supervisord_which_it_did_not_restart(box: Box) -
     box.run("sh", "-c", f"echo '# a mend' >>{engine}")
     box.run("systemctl", "restart", DAEMON)
     wait_status(box, DAEMON, "): 2 running")
+    wait_for(
+        lambda: "engine-code" in str(doctor(box)) and "not-ready" not in str(doctor(box)), 60.0, lambda: doctor(box)
+    )
     old = doctor(box)
     box.run("systemctl", "restart", SUPERVISORD)
     wait_status(box, DAEMON, "): 2 running")
-    new = doctor(box)
+    recovers(box)
 
     assert told(old) == (0, {("warning", "engine-code")})
     assert old[1][0]["remedy"] == "systemctl restart crewd-supervisord: this restarts all workers"
-    assert new == (0, [])
 
 
 def test_what_another_user_may_change_is_not_made_root_s_program(box: Box) -> None:
@@ -191,12 +199,12 @@ def test_keys_that_the_daemon_may_not_read_are_found(box: Box) -> None:
     configure(box, CREW.replace("{listen: none}", f"{{listen: '127.0.0.1:3443', {tls}, {hmac}}}"))
     box.run("systemctl", "restart", DAEMON)
     wait_status(box, DAEMON, "): 2 running")
-    wait_for(lambda: "not ready" in box.out("crewctl", "status"), 30.0, "the daemon's trouble with its key")
+    wait_for(lambda: "not ready" in box.out("crewctl", "status"), 90.0, "the daemon's trouble with its key")
     found = doctor(box)
     for one in found[1]:
         box.run("sh", "-c", one["remedy"].rpartition(";")[0])
-    wait_for(lambda: "not ready" not in box.out("crewctl", "status"), 30.0, "an end of that trouble")
-    mended = doctor(box)
+    wait_for(lambda: "not ready" not in box.out("crewctl", "status"), 90.0, "an end of that trouble")
+    recovers(box)
     configure(box, CREW)
     box.run("systemctl", "restart", DAEMON)
 
@@ -204,4 +212,3 @@ def test_keys_that_the_daemon_may_not_read_are_found(box: Box) -> None:
     assert sorted(one["path"] for one in found[1]) == [
         f"/etc/crewd/{name}" for name in ("ci.secret", "tls.key", "tls.pem")
     ]
-    assert mended == (0, [])

@@ -68,7 +68,8 @@ class Journal:
 
     def kill(self) -> None:
         """Have the worker crash."""
-        self.box.run("pkill", "-KILL", "-f", "^sleep 1000")
+        killing = ("pkill", "-KILL", "-f", "^sleep 1000")
+        wait_for(lambda: self.box.run(*killing, check=False).returncode == 0, what="the worker to live")
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +108,27 @@ def test_a_workers_events_are_found_by_its_name(journal: Journal) -> None:
     assert journal.entries("-u", "crewd", "CREWD_WORKER=nobody") == []
 
 
+def exits(journal: Journal, *matches: str) -> list[list[dict[str, Any]]]:
+    """Return each end of a process with what comes until the next."""
+    found: list[list[dict[str, Any]]] = []
+    for one in journal.entries(*matches):
+        if one["MESSAGE"].startswith("exited: "):
+            found.append([])
+        if found:
+            found[-1].append(one)
+    return found
+
+
 def test_supervisords_log_has_priorities_and_names_too(journal: Journal) -> None:
     """It tells of the worker while no daemon runs."""
     journal.box.run("systemctl", "stop", "crewd")
-    before = len(journal.entries("-u", "crewd-supervisord", "CREWD_WORKER=ingest"))
+    matches = ("-u", "crewd-supervisord", "CREWD_WORKER=ingest")
+    before = len(exits(journal, *matches))
     journal.kill()
 
-    matches = ("-u", "crewd-supervisord", "CREWD_WORKER=ingest")
-    wait_for(lambda: len(journal.entries(*matches)) >= before + 3, what=lambda: str(journal.entries(*matches)))
-    ended, spawned, *_ = journal.entries(*matches)[before:]
+    wait_for(lambda: len(exits(journal, *matches)) > before, what=lambda: str(journal.entries(*matches)))
+    wait_for(lambda: len(exits(journal, *matches)[-1]) >= 3, what=lambda: str(journal.entries(*matches)))
+    ended, spawned, *_ = exits(journal, *matches)[-1]
     assert ended["MESSAGE"] == "exited: ingest-0 (terminated by SIGKILL; not expected)"
     assert (ended["PRIORITY"], ended["SYSLOG_IDENTIFIER"]) == ("4", "supervisord")
     assert spawned["MESSAGE"].startswith("spawned: 'ingest-0' with pid ")
@@ -128,6 +141,7 @@ def test_no_text_makes_an_entry_of_its_own(journal: Journal) -> None:
     journal.start("script", "-c", SCRIPT)
 
     last = journal.entry("unsent", "-u", "script")
+    wait_for(lambda: len(journal.entries("-u", "script", "CREWD_WORKER=web")) == 2)
     hostile, long = journal.entries("-u", "script", "CREWD_WORKER=web")
     assert (hostile["CREWD_MESSAGE"], hostile["PRIORITY"]) == (FORGED, "4")
     assert long["CREWD_MESSAGE"] == "x" * journald.VALUE_MOST

@@ -13,6 +13,7 @@ from harness.documents import commands, examples
 from harness.installation import configure, install_by_pip
 from harness.systemd_box import Box
 from harness.units import wait_status
+from harness.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(bool(systemd_box.missing()), reason=systemd_box.missing())
 
@@ -54,6 +55,13 @@ def write(box: Box, file: str, text: str) -> None:
     box.run("sh", "-c", f"umask 077; cat >{file}", text=text)
 
 
+def made(box: Box, command: str) -> str:
+    """Return the token that this makes; empty where the daemon is not yet so far."""
+    done = box.run("bash", "-c", command, check=False)
+    answer = json.loads(done.stdout) if done.returncode == 0 else {}
+    return answer["data"]["token"] if answer.get("success") else ""
+
+
 def test_a_virtual_environment_runs_under_systemd(box: Box) -> None:
     """By the units that it writes itself, into /etc, with its commands on everybody's PATH."""
     assert "1 running" in typed(box, "crewctl status")
@@ -76,7 +84,7 @@ def test_the_daemon_answers_from_elsewhere(box: Box, tmp_path: Path) -> None:
     configure(box, examples(ELSEWHERE, "yaml")[0] + CREW)
     for command in (check, restart):
         typed(box, command)
-    token = json.loads(typed(box, make))["data"]["token"]
+    token = wait_for(lambda: made(box, make), what="a token")  # the daemon may have to open its database yet
     write(box, "/token", token)
     first = box.out("/usr/bin/python3", "-c", AT_ONCE)
     answer = typed(box, f"{ask} -s -w '%{{http_code}}' --cacert /authority.pem", CREWD_TOKEN=token)
