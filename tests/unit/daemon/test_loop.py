@@ -335,15 +335,20 @@ async def test_nothing_waits_until_the_configuration_is_remembered() -> None:
         assert rig.loop.supervision.wanted.on_shutdown is OnShutdown.KEEP
 
 
+async def crash_unheard(rig: Rig, instance: str) -> None:
+    """Have it crash while the follower misses its wake-up, until it begins anew."""
+    deaf = rig.supervisord.on_change.copy()
+    rig.supervisord.on_change.clear()
+    rig.supervisord.crash(instance, code=3)
+    await rig.advance(2 * CHECK_SEC)
+    rig.supervisord.on_change[:0] = deaf
+    await rig.advance(CHECK_SEC)
+
+
 async def test_a_journal_that_was_not_followed_is_followed_anew() -> None:
     """Should the follower ever miss its wake-up, it is for a minute, not for ever."""
     async with running(Rig()) as rig:
-        deaf = rig.supervisord.on_change.copy()
-        rig.supervisord.on_change.clear()
-        rig.supervisord.crash("web-0", code=3)
-        await rig.advance(2 * CHECK_SEC)
-        rig.supervisord.on_change[:0] = deaf
-        await rig.advance(CHECK_SEC)
+        await crash_unheard(rig, "web-0")
 
         assert rig.loop.crew.sequence == rig.supervisord.version().sequence
 
@@ -355,12 +360,7 @@ async def test_whoever_listens_is_told_that_something_was_not_followed() -> None
             rig.supervisord.crash("web-0", code=3)
             await rig.settle()
             told = rig.loop.crew.sequence
-            deaf = rig.supervisord.on_change.copy()
-            rig.supervisord.on_change.clear()
-            rig.supervisord.crash("web-1", code=3)
-            await rig.advance(2 * CHECK_SEC)
-            rig.supervisord.on_change[:0] = deaf
-            await rig.advance(CHECK_SEC)
+            await crash_unheard(rig, "web-1")
             async with asyncio.timeout(5):
                 heard = [news.event.sequence async for news in until_dropped(listener)]
 
@@ -390,12 +390,7 @@ async def until_dropped(listener: Listener) -> AsyncIterator[News]:
 async def test_a_loss_that_nobody_followed_ends_the_crew() -> None:
     """A follower that begins anew reads the verdict as history: an essential worker is lost all the same."""
     async with running(Rig(ESSENTIAL, policy=NEVER)) as rig:
-        deaf = rig.supervisord.on_change.copy()
-        rig.supervisord.on_change.clear()
-        rig.supervisord.crash("web-0", code=3)
-        await rig.advance(2 * CHECK_SEC)
-        rig.supervisord.on_change[:0] = deaf
-        await rig.advance(CHECK_SEC)
+        await crash_unheard(rig, "web-0")
 
         leaving = await rig.exit()
         assert leaving.code == 1
